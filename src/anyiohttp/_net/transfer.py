@@ -1,0 +1,65 @@
+"""Sending and receiving on a stream, within the call's limits and in our errors.
+
+Knows: streams, the call, which phase a wait belongs to.
+Must not know: what the bytes mean.
+Called by: the connections of ``_protocol``, and nothing that makes connections.
+
+Cancellation: a cancelled `receive` has lost nothing; after a cancelled `send` the stream may only
+be aborted. The same holds after a timeout.
+"""
+
+from __future__ import annotations
+
+import anyio
+
+from ..exceptions import ClientError
+from .call import Call
+from .deadlines import Phase, within
+from .failures import NETWORK_FAILURES, connection_failure
+from .streams import MAX_READ, NetworkStream
+
+__all__ = ("receive", "send")
+
+
+async def send(stream: NetworkStream, data: bytes | bytearray | memoryview, call: Call) -> None:
+    """Send all of ``data``, waiting only if the kernel does not take it at once.
+
+    Raises:
+        ClientOSError, ClientConnectionResetError, ServerDisconnectedError: the connection failed.
+        SocketTimeoutError: ``ClientTimeout.send`` ran out.
+        ServerTimeoutError: ``ClientTimeout.total`` ran out.
+    """
+    try:
+        if not stream.try_send(data):
+            await within(call, Phase.SEND, stream.flush)
+    except ClientError:
+        raise  # a timeout of ours is an OSError too, by TimeoutError
+    except NETWORK_FAILURES as exc:
+        raise connection_failure(exc, "sending to", call.host) from exc
+
+
+async def receive(
+    stream: NetworkStream, call: Call, phase: Phase = Phase.SOCK_READ, max_bytes: int = MAX_READ
+) -> bytes:
+    """Return what arrives next; ``b""`` once the peer has ended its side.
+
+    Args:
+        stream: where to read.
+        call: whose limits apply.
+        phase: `Phase.SOCK_READ`; `Phase.TOTAL` where only the total counts (while a body is
+            being sent).
+        max_bytes: at most so many bytes.
+
+    Raises:
+        ClientOSError, ClientConnectionResetError, ServerDisconnectedError: the connection failed.
+        SocketTimeoutError: ``ClientTimeout.sock_read`` ran out.
+        ServerTimeoutError: ``ClientTimeout.total`` ran out.
+    """
+    try:
+        return await within(call, phase, stream.receive, max_bytes)
+    except anyio.EndOfStream:
+        return b""
+    except ClientError:
+        raise
+    except NETWORK_FAILURES as exc:
+        raise connection_failure(exc, "receiving from", call.host) from exc

@@ -1,0 +1,297 @@
+"""The two contracts between a connection and those who use it, whatever HTTP version it speaks.
+
+Knows: what a request and a response look like to every version of HTTP (RFC 9110).
+Must not know: how they are written (``http1``, later ``http2``), who waits for connections, what a
+body means.
+Called by: ``_connect`` (the pool sees `HTTPConnection`), ``_message`` (the response sees
+`Exchange`), ``_client`` (joins the two), `anyiohttp.testing`.
+
+`HTTPConnection` says how many exchanges it can carry and tells the pool when that changes.
+`Exchange` is one request and its response. An HTTP/2 or HTTP/3 connection, an in-process
+application or a double for tests is one more class of each shape.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from .._net.call import Call
+from .._net.streams import NetworkStream
+
+__all__ = (
+    "HTTP_10",
+    "HTTP_11",
+    "Body",
+    "BodySource",
+    "Exchange",
+    "HTTPConnection",
+    "HttpVersion",
+    "MessageLimits",
+    "RawHeaders",
+    "RequestHead",
+    "ResponseHead",
+)
+
+
+class HttpVersion(NamedTuple):
+    """An HTTP version, as aiohttp spells it: ``HttpVersion(1, 1)``."""
+
+    major: int
+    minor: int
+
+
+HTTP_10 = HttpVersion(1, 0)
+HTTP_11 = HttpVersion(1, 1)
+
+#: Header fields as they stood on the wire, in order.
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+
+class BodySource(Protocol):
+    """A request body that is sent in pieces. It knows its size, if anyone does."""
+
+    @property
+    def size(self) -> int | None:
+        """The number of bytes that `next_chunk` will return in all; ``None`` if unknown."""
+        ...
+
+    async def next_chunk(self) -> bytes:
+        """Return the next piece; ``b""`` at the end, and only there."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give up what the body holds; called once, also if it was not read to its end."""
+        ...
+
+
+#: No body, a body at hand, or one that is sent in pieces.
+Body = bytes | BodySource | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLimits:
+    """How much of a peer's head is accepted (aiohttp's names and defaults).
+
+    Args:
+        max_line_size: bytes of the status line.
+        max_field_size: bytes of one header field, name and value together.
+        max_headers: number of header fields, and of trailer fields.
+    """
+
+    max_line_size: int = 8190
+    max_field_size: int = 8190
+    max_headers: int = 128
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """What is asked for, in the terms that all versions of HTTP share.
+
+    Args:
+        method: any token; sent as given.
+        scheme: ``http`` or ``https``.
+        authority: host and port as they stand in ``Host`` or ``:authority``.
+        target: path and query, percent-encoded; ``*`` for OPTIONS; empty for CONNECT, whose
+            target is the authority (RFC 9112 3.2).
+        headers: fields in order, without ``Host`` unless the caller set one by hand, without
+            ``Content-Length`` and ``Transfer-Encoding`` unless the caller set them by hand.
+        absolute: whether the target goes out in absolute form, as a forwarding proxy wants it.
+        version: of HTTP/1; other versions ignore it.
+        chunked: whether the caller asked for ``Transfer-Encoding: chunked``.
+        expect_continue: whether to wait (a bounded time) for 100 before the body is sent.
+        upgrade: whether 101 is an acceptable answer.
+        read_until_eof: whether a response without framing lasts until the connection ends.
+        limits: how much of the response's head is accepted.
+    """
+
+    method: str
+    scheme: str
+    authority: str
+    target: str
+    headers: Sequence[tuple[str, str]] = ()
+    absolute: bool = False
+    version: HttpVersion = HTTP_11
+    chunked: bool = False
+    expect_continue: bool = False
+    upgrade: bool = False
+    read_until_eof: bool = True
+    limits: MessageLimits = field(default_factory=MessageLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHead:
+    """A final response's head.
+
+    Args:
+        status: the status code.
+        reason: the reason phrase; empty where the version has none.
+        version: the version that was spoken.
+        headers: fields as they stood on the wire, in order.
+    """
+
+    status: int
+    reason: str
+    version: HttpVersion
+    headers: RawHeaders
+
+
+class Exchange(ABC):
+    """One request and its response on a connection.
+
+    The body comes out as it is on the wire, without transfer framing, still content-coded.
+
+    When the exchange ends, its place on the connection is free at once, and the connection's
+    ``on_change`` tells the pool. It ends
+
+    * by itself when the last byte of the response has *arrived* (not: been read by the user), if
+      the request has been sent too;
+    * by `release` or `aclose`, at any moment, any number of times;
+    * by any error or cancellation in `receive`.
+
+    HTTP/1.1: an exchange that ends before its message does kills its connection; so does one whose
+    request was not sent in full, and one followed by bytes that nobody asked for. HTTP/2: it resets
+    its stream and touches nothing else.
+    """
+
+    @property
+    @abstractmethod
+    def head(self) -> ResponseHead:
+        """The final response's head."""
+
+    @property
+    @abstractmethod
+    def trailers(self) -> RawHeaders:
+        """Fields after the body; complete once `receive` has returned ``b""``."""
+
+    @property
+    @abstractmethod
+    def complete(self) -> bool:
+        """Whether the whole response has arrived, read or not."""
+
+    @property
+    @abstractmethod
+    def stream(self) -> NetworkStream | None:
+        """The stream that carries the exchange, to ask for its extra attributes; ``None`` once
+        the exchange has ended."""
+
+    @abstractmethod
+    async def receive(self) -> bytes:
+        """Return the next bytes of the body; ``b""`` at its end, and from then on.
+
+        Raises:
+            ClientPayloadError: the body broke off or its framing is wrong.
+            ServerTimeoutError: a limit of the call ran out (`SocketTimeoutError` for
+                ``sock_read``).
+            ClientConnectionError: the exchange was released.
+
+        Cancellation ends the exchange.
+        """
+
+    @abstractmethod
+    def receive_nowait(self) -> bytes | None:
+        """Return bytes of the body that have already been taken from the stream; ``b""`` at the
+        end; ``None`` if `receive` would have to wait."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """End the exchange now, without waiting. See the class for what becomes of the connection.
+        Bytes of the body already taken from the stream can still be received if it is complete."""
+
+    async def aclose(self) -> None:
+        """End the exchange; the same as `release`, awaitable in form. Never waits for the peer."""
+        self.release()
+
+    @abstractmethod
+    def upgrade(self) -> NetworkStream:
+        """Take the stream over after 101 or a successful CONNECT.
+
+        The bytes that followed the head come out of it first. The connection is gone from its
+        pool; the stream belongs to the caller, and the slot is given back when it is closed or
+        aborted.
+        """
+
+
+class HTTPConnection(ABC):
+    """A connection that carries exchanges, as many at a time as it has capacity for.
+
+    The pool reserves a place (`reserve`) in the moment in which it grants the connection;
+    `exchange` uses that place, or `unreserve` gives it back unused. Both are synchronous.
+
+    Attributes:
+        on_change: set by the pool; called with the connection, synchronously, whenever
+            `in_flight` fell, `capacity` changed, or the connection closed.
+    """
+
+    on_change: Callable[[HTTPConnection], None] | None = None
+
+    @property
+    @abstractmethod
+    def version(self) -> HttpVersion:
+        """The version spoken."""
+
+    @property
+    @abstractmethod
+    def capacity(self) -> int:
+        """How many exchanges may be in flight: HTTP/1.1: 1; HTTP/2: what the peer allows; 0 once
+        the connection is closing or closed."""
+
+    @property
+    @abstractmethod
+    def in_flight(self) -> int:
+        """How many places are taken: exchanges under way and places reserved."""
+
+    @property
+    @abstractmethod
+    def stream(self) -> NetworkStream:
+        """The stream below, to ask for its extra attributes."""
+
+    @abstractmethod
+    def usable(self) -> bool:
+        """Probe an idle connection at check-out: whether the peer has neither closed it nor sent
+        anything that nobody asked for. Synchronous; touches the socket once."""
+
+    @abstractmethod
+    def reserve(self) -> None:
+        """Take a place for an exchange that is about to begin."""
+
+    @abstractmethod
+    def unreserve(self) -> None:
+        """Give back a place that was reserved and will not be used."""
+
+    @abstractmethod
+    async def exchange(self, head: RequestHead, body: Body, call: Call) -> Exchange:
+        """Send a request and wait for the final response's head. Uses up one reserved place.
+
+        A final response that comes before the body is sent stops the body. A body that outlives
+        the head goes on only where ``call.spawn`` can own it. ``body.aclose`` is not called here:
+        whoever made the body closes it.
+
+        Args:
+            head: what is asked for.
+            body: what goes with it.
+            call: limits, host for messages, observer.
+
+        Raises:
+            InvalidRequestError: the request must not be sent; the connection is untouched.
+            ServerDisconnectedError, ClientOSError, ClientConnectionResetError: the connection
+                failed; their `unanswered` is set if not a byte of a response was seen.
+            MalformedResponseError: what came is not HTTP.
+            ServerTimeoutError: a limit of the call ran out.
+            Exception: what the body's `next_chunk` raised.
+
+        On any exception, cancellation included, the place is free again and, unless nothing had
+        been sent, an HTTP/1.1 connection is aborted; an HTTP/2 stream is reset.
+        """
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Close at once, synchronously, whatever is in flight."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close, politely where that takes no waiting for the peer. Bounded; never raises for
+        what the network does."""
+

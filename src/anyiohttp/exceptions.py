@@ -1,0 +1,516 @@
+"""Every error this library raises, in one tree.
+
+Knows: the names, the hierarchy and what each error says.
+Must not know: anything else of this package (it imports nothing of ours).
+Called by: every layer.
+
+The tree (aiohttp's names and bases; ``+`` marks a second, built-in base)::
+
+    ClientError
+    ├── ClientConnectionError
+    │   ├── ClientConnectionResetError            + ConnectionResetError
+    │   ├── ClientOSError                         + OSError
+    │   │   └── ClientConnectorError
+    │   │       ├── ClientConnectorDNSError
+    │   │       ├── ClientProxyConnectionError
+    │   │       ├── UnixClientConnectorError
+    │   │       └── ClientSSLError
+    │   │           ├── ClientConnectorSSLError          + ssl.SSLError
+    │   │           └── ClientConnectorCertificateError  + ssl.CertificateError
+    │   ├── ServerConnectionError
+    │   │   ├── ServerDisconnectedError
+    │   │   ├── ServerTimeoutError                + TimeoutError
+    │   │   │   ├── ConnectionTimeoutError
+    │   │   │   └── SocketTimeoutError
+    │   │   └── ServerFingerprintMismatch (also named FingerprintMismatch)
+    │   └── ForeignEventLoopError                 + RuntimeError
+    ├── ClientPayloadError
+    │   ├── ContentDecodingError
+    │   └── BodyTooLargeError
+    ├── ClientResponseError
+    │   ├── ClientHttpProxyError
+    │   ├── ContentTypeError
+    │   ├── TooManyRedirects
+    │   ├── MalformedResponseError
+    │   └── WSServerHandshakeError
+    ├── InvalidRequestError                       + ValueError
+    ├── InvalidURL                                + ValueError
+    │   └── InvalidUrlClientError
+    │       └── InvalidUrlRedirectClientError     + RedirectClientError
+    ├── RedirectClientError
+    ├── NonHttpUrlClientError
+    │   └── NonHttpUrlRedirectClientError         + RedirectClientError
+    ├── BodyNotReplayableError                    + ClientPayloadError
+    ├── StreamConsumedError                       + RuntimeError
+    └── UploadAbortedError
+
+Which one is raised when:
+
+* the name did not resolve → ``ClientConnectorDNSError``; TCP refused or unreachable →
+  ``ClientConnectorError``; TLS failed → ``ClientConnectorSSLError``; the certificate did not
+  verify → ``ClientConnectorCertificateError``;
+* the peer went away before a response → ``ServerDisconnectedError`` or ``ClientOSError``; in the
+  middle of a body → ``ClientPayloadError``;
+* the peer sent something that is not HTTP → ``MalformedResponseError``;
+* a limit of ``ClientTimeout`` ran out → one of the ``ServerTimeoutError`` family, which says
+  phase, host and seconds;
+* the caller asked for something that must not be sent → ``InvalidRequestError`` or ``InvalidURL``.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from multidict import CIMultiDictProxy, MultiMapping
+from yarl import URL
+
+__all__ = (
+    "BodyNotReplayableError",
+    "BodyTooLargeError",
+    "ClientConnectionError",
+    "ClientConnectionResetError",
+    "ClientConnectorCertificateError",
+    "ClientConnectorDNSError",
+    "ClientConnectorError",
+    "ClientConnectorSSLError",
+    "ClientError",
+    "ClientHttpProxyError",
+    "ClientOSError",
+    "ClientPayloadError",
+    "ClientProxyConnectionError",
+    "ClientResponseError",
+    "ClientSSLError",
+    "ConnectionTimeoutError",
+    "ContentDecodingError",
+    "ContentTypeError",
+    "FingerprintMismatch",
+    "ForeignEventLoopError",
+    "InvalidRequestError",
+    "InvalidURL",
+    "InvalidUrlClientError",
+    "InvalidUrlRedirectClientError",
+    "MalformedResponseError",
+    "NonHttpUrlClientError",
+    "NonHttpUrlRedirectClientError",
+    "RedirectClientError",
+    "ServerConnectionError",
+    "ServerDisconnectedError",
+    "ServerFingerprintMismatch",
+    "ServerTimeoutError",
+    "SocketTimeoutError",
+    "StreamConsumedError",
+    "TooManyRedirects",
+    "UnixClientConnectorError",
+    "UploadAbortedError",
+    "WSServerHandshakeError",
+)
+
+
+class _ConnectionKeyLike(Protocol):
+    """What an error needs of a connection key: where it led."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int | None: ...
+    @property
+    def is_ssl(self) -> bool: ...
+    @property
+    def ssl(self) -> object: ...
+
+
+class _RequestInfoLike(Protocol):
+    """What an error needs of a request: what was asked for."""
+
+    @property
+    def url(self) -> URL: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def headers(self) -> CIMultiDictProxy[str]: ...
+    @property
+    def real_url(self) -> URL: ...
+
+
+class ClientError(Exception):
+    """Base class of all errors of this library."""
+
+
+# --- the connection -------------------------------------------------------------------------
+
+
+class ClientConnectionError(ClientError):
+    """The connection could not be made, or failed while it was in use.
+
+    Attributes:
+        unanswered: whether it is known that not a byte of a response was seen. The connection
+            notes this fact; the policy about sending again (RFC 9110 9.2.2) reads it and never
+            guesses it from the error's type.
+    """
+
+    unanswered: bool = False
+
+
+class ClientConnectionResetError(ClientConnectionError, ConnectionResetError):
+    """The peer reset the connection, or it was already closed when we wrote to it."""
+
+
+class ForeignEventLoopError(ClientConnectionError, RuntimeError):
+    """Something that belongs to one event loop was used from another."""
+
+
+class ClientOSError(ClientConnectionError, OSError):
+    """The operating system reported a failure of the connection."""
+
+
+class ClientConnectorError(ClientOSError):
+    """The connection could not be made.
+
+    Args:
+        connection_key: where the connection was to lead (host, port, TLS settings).
+        os_error: what the operating system said.
+    """
+
+    def __init__(self, connection_key: _ConnectionKeyLike, os_error: OSError) -> None:
+        self._conn_key = connection_key
+        self._os_error = os_error
+        super().__init__(os_error.errno, os_error.strerror or str(os_error))
+        self.args = (connection_key, os_error)
+
+    @property
+    def os_error(self) -> OSError:
+        """What the operating system said."""
+        return self._os_error
+
+    @property
+    def host(self) -> str:
+        """The host the connection was to lead to."""
+        return self._conn_key.host
+
+    @property
+    def port(self) -> int | None:
+        """The port the connection was to lead to."""
+        return self._conn_key.port
+
+    @property
+    def ssl(self) -> object:
+        """The TLS setting in force: a context, a fingerprint or a bool."""
+        return self._conn_key.ssl
+
+    def __str__(self) -> str:
+        tls = "default" if self.ssl is True else self.ssl
+        return f"Cannot connect to host {self.host}:{self.port} ssl:{tls} [{self.strerror}]"
+
+    # OSError.__reduce__ would rebuild from (errno, strerror) and lose our arguments.
+    __reduce__ = BaseException.__reduce__
+
+
+class ClientConnectorDNSError(ClientConnectorError):
+    """The host name could not be resolved."""
+
+
+class ClientProxyConnectionError(ClientConnectorError):
+    """The connection to the proxy could not be made."""
+
+
+class UnixClientConnectorError(ClientConnectorError):
+    """The connection to a unix socket could not be made.
+
+    Args:
+        path: the socket's path.
+        connection_key: where the connection was to lead.
+        os_error: what the operating system said.
+    """
+
+    def __init__(self, path: str, connection_key: _ConnectionKeyLike, os_error: OSError) -> None:
+        self._path = path
+        super().__init__(connection_key, os_error)
+        self.args = (path, connection_key, os_error)
+
+    @property
+    def path(self) -> str:
+        """The path of the socket."""
+        return self._path
+
+    def __str__(self) -> str:
+        tls = "default" if self.ssl is True else self.ssl
+        return f"Cannot connect to unix socket {self.path} ssl:{tls} [{self.strerror}]"
+
+
+class ClientSSLError(ClientConnectorError):
+    """TLS could not be set up."""
+
+
+class ClientConnectorSSLError(ClientSSLError, ssl.SSLError):
+    """The TLS handshake failed."""
+
+
+class ClientConnectorCertificateError(ClientSSLError, ssl.CertificateError):
+    """The peer's certificate did not verify.
+
+    Args:
+        connection_key: where the connection was to lead.
+        certificate_error: what the TLS library said of the certificate.
+    """
+
+    def __init__(
+        self, connection_key: _ConnectionKeyLike, certificate_error: Exception
+    ) -> None:
+        os_error = certificate_error if isinstance(certificate_error, OSError) else OSError()
+        super().__init__(connection_key, os_error)
+        self._certificate_error = certificate_error
+        self.args = (connection_key, certificate_error)
+
+    @property
+    def certificate_error(self) -> Exception:
+        """What the TLS library said of the certificate."""
+        return self._certificate_error
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot connect to host {self.host}:{self.port} ssl:{self._conn_key.is_ssl} "
+            f"[{type(self._certificate_error).__name__}: {self._certificate_error}]"
+        )
+
+
+class ServerConnectionError(ClientConnectionError):
+    """The server, rather than the network, ended the connection."""
+
+
+class ServerDisconnectedError(ServerConnectionError):
+    """The server closed the connection before it sent a complete response head.
+
+    Args:
+        message: what was seen, with the host.
+    """
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message if message is not None else "Server disconnected"
+        super().__init__(self.message)
+
+
+class ServerTimeoutError(ServerConnectionError, TimeoutError):
+    """A limit of ``ClientTimeout`` ran out.
+
+    Args:
+        message: the whole sentence; by default made from the three facts.
+        phase: which limit it was: ``pool``, ``connect``, ``sock_connect``, ``send``,
+            ``sock_read`` or ``total``.
+        host: the host (and port) concerned.
+        seconds: the limit that ran out.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        phase: str | None = None,
+        host: str | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.phase = phase
+        self.host = host
+        self.seconds = seconds
+
+
+class ConnectionTimeoutError(ServerTimeoutError):
+    """No connection in time (phases ``pool``, ``connect``, ``sock_connect``)."""
+
+
+class SocketTimeoutError(ServerTimeoutError):
+    """The peer took or sent nothing for too long (phases ``send``, ``sock_read``)."""
+
+
+class ServerFingerprintMismatch(ServerConnectionError):
+    """The certificate's digest is not the pinned one; nothing of the request was sent.
+
+    Args:
+        expected: the pinned digest.
+        got: the digest of the certificate that the peer showed.
+        host: the host.
+        port: the port.
+    """
+
+    def __init__(self, expected: bytes, got: bytes, host: str, port: int | None) -> None:
+        self.expected = expected
+        self.got = got
+        self.host = host
+        self.port = port
+        super().__init__(expected, got, host, port)
+
+    def __str__(self) -> str:
+        return (
+            f"certificate of {self.host}:{self.port} has the fingerprint {self.got.hex()}, "
+            f"expected {self.expected.hex()}"
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} expected={self.expected!r} got={self.got!r} "
+            f"host={self.host!r} port={self.port!r}>"
+        )
+
+
+FingerprintMismatch = ServerFingerprintMismatch
+
+
+# --- bodies ---------------------------------------------------------------------------------
+
+
+class ClientPayloadError(ClientError):
+    """A body broke off, or its framing or coding is wrong."""
+
+
+class ContentDecodingError(ClientPayloadError):
+    """The body is not what its Content-Encoding says, or is cut short inside it."""
+
+
+class BodyTooLargeError(ClientPayloadError):
+    """The body is larger, or expands further, than the limits in force allow."""
+
+
+class BodyNotReplayableError(ClientPayloadError):
+    """The request must be sent again, but its body was consumed and cannot be replayed."""
+
+
+class StreamConsumedError(ClientError, RuntimeError):
+    """The body was already read as a stream, so that it cannot be had again."""
+
+
+class UploadAbortedError(ClientError):
+    """The request body was not sent in full."""
+
+
+# --- responses ------------------------------------------------------------------------------
+
+
+class ClientResponseError(ClientError):
+    """A response came, and it means failure.
+
+    Args:
+        request_info: the request that was answered.
+        history: the responses of the redirects before it.
+        status: the status code; 0 if there is none.
+        message: the reason.
+        headers: the response's headers.
+    """
+
+    def __init__(
+        self,
+        request_info: _RequestInfoLike,
+        history: Sequence[object] = (),
+        *,
+        status: int = 0,
+        message: str = "",
+        headers: MultiMapping[str] | Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(request_info, history)
+        self.request_info = request_info
+        self.history = history
+        self.status = status
+        self.message = message
+        self.headers = headers
+
+    def __str__(self) -> str:
+        url = _without_credentials(self.request_info.real_url)
+        return f"{self.status}, message={self.message!r}, url={str(url)!r}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self})"
+
+
+class ContentTypeError(ClientResponseError):
+    """The response's content type is not the one asked for."""
+
+
+class ClientHttpProxyError(ClientResponseError):
+    """The proxy refused CONNECT."""
+
+
+class TooManyRedirects(ClientResponseError):
+    """The chain of redirects is longer than ``max_redirects``."""
+
+
+class MalformedResponseError(ClientResponseError):
+    """The peer sent something that is not a valid HTTP response (RFC 9112)."""
+
+
+class WSServerHandshakeError(ClientResponseError):
+    """The server did not accept the WebSocket handshake."""
+
+
+# --- what the caller asked for --------------------------------------------------------------
+
+
+class InvalidRequestError(ClientError, ValueError):
+    """The method, a header or the target must not be sent; nothing was."""
+
+
+class InvalidURL(ClientError, ValueError):
+    """The URL is malformed, for example without a host.
+
+    Args:
+        url: the URL as given.
+        description: what is wrong with it.
+    """
+
+    def __init__(self, url: URL | str, description: str | None = None) -> None:
+        self._url = url
+        self._description = description
+        super().__init__(*((url, description) if description else (url,)))
+
+    @property
+    def url(self) -> URL | str:
+        """The URL as it was given."""
+        return self._url
+
+    @property
+    def description(self) -> str | None:
+        """What is wrong with it."""
+        return self._description
+
+    def __str__(self) -> str:
+        url = _without_credentials(self._url)
+        return f"{url} - {self._description}" if self._description else str(url)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
+
+
+class InvalidUrlClientError(InvalidURL):
+    """The URL cannot be requested."""
+
+
+class RedirectClientError(ClientError):
+    """A redirect cannot be followed."""
+
+
+class NonHttpUrlClientError(ClientError):
+    """The URL's scheme is not one this client speaks."""
+
+    def __str__(self) -> str:
+        return " ".join(str(_without_credentials(arg)) for arg in self.args)
+
+
+class InvalidUrlRedirectClientError(InvalidUrlClientError, RedirectClientError):
+    """A redirect leads to a URL that cannot be requested."""
+
+
+class NonHttpUrlRedirectClientError(NonHttpUrlClientError, RedirectClientError):
+    """A redirect leads to a scheme this client does not speak."""
+
+
+def _without_credentials(url: object) -> object:
+    """Return the URL with user and password removed, so that no message shows them."""
+    if isinstance(url, URL):
+        return url.with_user(None) if url.raw_user or url.raw_password else url
+    if isinstance(url, str) and "@" in url:
+        head, sep, rest = url.partition("//")
+        if not sep:
+            return url
+        authority, slash, tail = rest.partition("/")
+        return head + sep + authority.rpartition("@")[2] + slash + tail
+    return url

@@ -1,0 +1,53 @@
+"""Aliases of the public API: what a caller may pass where.
+
+Knows: names of types, nothing else.
+Called by: every layer, and users who annotate their own wrappers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy, istr
+from yarl import URL
+
+__all__ = (
+    "JSONDecoder",
+    "JSONEncoder",
+    "LooseCookies",
+    "LooseHeaders",
+    "PathLike",
+    "Query",
+    "StrOrURL",
+)
+
+StrOrURL: TypeAlias = str | URL
+
+LooseHeaders: TypeAlias = (
+    Mapping[str, str]
+    | Mapping[istr, str]
+    | CIMultiDict[str]
+    | CIMultiDictProxy[str]
+    | Iterable[tuple[str | istr, str]]
+)
+
+#: Names with values, ``http.cookies`` morsels, or pairs of both; as aiohttp takes them.
+LooseCookies: TypeAlias = Mapping[str, Any] | Iterable[tuple[str, Any]]
+
+QueryValue: TypeAlias = str | int | float
+Query: TypeAlias = (
+    str
+    | Mapping[str, QueryValue | Sequence[QueryValue]]
+    | MultiDict[str]
+    | MultiDictProxy[str]
+    | Sequence[tuple[str, QueryValue | Sequence[QueryValue]]]
+    | None
+)
+
+#: JSON is untyped by nature: any value goes in, any value comes out.
+JSONEncoder: TypeAlias = Callable[[Any], str]
+JSONDecoder: TypeAlias = Callable[[str], Any]
+
+PathLike: TypeAlias = str | os.PathLike[str]
