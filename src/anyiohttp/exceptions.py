@@ -26,6 +26,7 @@ The tree (aiohttp's names and bases; ``+`` marks a second, built-in base)::
     │   └── ForeignEventLoopError                 + RuntimeError
     ├── ClientPayloadError
     │   ├── ContentDecodingError
+    │   ├── BodySizeMismatchError
     │   └── BodyTooLargeError
     ├── ClientResponseError
     │   ├── ClientHttpProxyError
@@ -34,6 +35,7 @@ The tree (aiohttp's names and bases; ``+`` marks a second, built-in base)::
     │   ├── MalformedResponseError
     │   └── WSServerHandshakeError
     ├── InvalidRequestError                       + ValueError
+    │   └── InvalidBodyError                      + TypeError
     ├── InvalidURL                                + ValueError
     │   └── InvalidUrlClientError
     │       └── InvalidUrlRedirectClientError     + RedirectClientError
@@ -68,6 +70,7 @@ from yarl import URL
 
 __all__ = (
     "BodyNotReplayableError",
+    "BodySizeMismatchError",
     "BodyTooLargeError",
     "ClientConnectionError",
     "ClientConnectionResetError",
@@ -87,6 +90,7 @@ __all__ = (
     "ContentTypeError",
     "FingerprintMismatch",
     "ForeignEventLoopError",
+    "InvalidBodyError",
     "InvalidRequestError",
     "InvalidURL",
     "InvalidUrlClientError",
@@ -372,6 +376,10 @@ class BodyTooLargeError(ClientPayloadError):
     """The body is larger, or expands further, than the limits in force allow."""
 
 
+class BodySizeMismatchError(ClientPayloadError):
+    """The request body turned out to have more or fewer bytes than had been announced."""
+
+
 class BodyNotReplayableError(ClientPayloadError):
     """The request must be sent again, but its body was consumed and cannot be replayed."""
 
@@ -447,6 +455,10 @@ class WSServerHandshakeError(ClientResponseError):
 
 class InvalidRequestError(ClientError, ValueError):
     """The method, a header or the target must not be sent; nothing was."""
+
+
+class InvalidBodyError(InvalidRequestError, TypeError):
+    """What was given as a body, or as a piece of one, is of a type that cannot be sent."""
 
 
 class InvalidURL(ClientError, ValueError):
