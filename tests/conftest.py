@@ -17,7 +17,7 @@ from pathlib import Path
 import hypothesis  # noqa: F401 - registers trio's random source, which a frozen heap would hide
 import pytest
 
-pytest_plugins = ("tests.certs.fixtures",)
+pytest_plugins = ("tests.certs.fixtures", "tests.servers")
 
 BACKENDS = [
     pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"),
