@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -87,7 +88,8 @@ class TLSStream(NetworkStream):
                 await self._fill()
             except ssl.SSLError:
                 # The alert that tells the peer why; whether it arrives does not matter.
-                self._flush_nowait()
+                with suppress(OSError, anyio.BusyResourceError, anyio.ClosedResourceError):
+                    self._flush_nowait()
                 raise
             else:
                 await self._flush_records()

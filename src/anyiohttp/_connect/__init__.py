@@ -1,0 +1,1 @@
+"""L3: from a key to a usable connection."""

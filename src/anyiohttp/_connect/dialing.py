@@ -1,0 +1,189 @@
+"""From a key to a connection: resolve, connect, greet the proxy, encrypt, check the pin.
+
+Knows: the order of the layers, and which error says which of them failed.
+Must not know: who waits for the connection, whether it will be pooled, what will be asked on it.
+Called by: `connectors`, one `Dialer` each.
+
+The layers are streams of one shape, each put on the one before (`docs/architecture.md`)::
+
+    tcp | unix  →  [TLS to the proxy]  →  [CONNECT]  →  [TLS to the target, pin]  →  HTTP
+
+The stream on top owns those below it: aborting it aborts them all. A dial that fails, times out or
+is cancelled aborts what it has made before it returns, synchronously.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+
+from .._net.call import Call
+from .._net.deadlines import Phase, within
+from .._net.streams import NetworkStream
+from .._protocol.base import HTTPConnection
+from .._protocol.opening import open_connection
+from ..abc import AbstractResolver, ResolveResult
+from ..exceptions import (
+    ClientConnectorDNSError,
+    ClientConnectorError,
+    ClientError,
+    ClientProxyConnectionError,
+    UnixClientConnectorError,
+)
+from .key import ConnectionKey, ProxyRoute
+from .resolver import DNSCache, ThreadedResolver, as_literal
+from .tcp import SocketFactory, TCPOptions, open_tcp
+from .tls import start_tls
+from .tunnels import open_tunnel, port_of
+from .unix import open_unix
+
+__all__ = ("DialOptions", "Dialer")
+
+
+@dataclass(frozen=True, slots=True)
+class DialOptions:
+    """How connections are made (aiohttp's names; times in seconds).
+
+    Args:
+        resolver: finds addresses; `ThreadedResolver` by default. Closed by whoever made it.
+        use_dns_cache: whether addresses are kept, and concurrent lookups of a host shared.
+        ttl_dns_cache: how long they are kept; ``None`` for ever.
+        family: which addresses are asked for.
+        local_addr: host and port to connect from.
+        happy_eyeballs_delay: how long an attempt has before the next address is tried beside it;
+            ``None`` tries one after the other (RFC 8305).
+        interleave: how many addresses of the first family come before one of another; ``None``
+            means 1 with a delay, 0 (the resolver's order) without.
+        socket_factory: makes the sockets, from an entry of ``getaddrinfo``.
+        path: a unix socket, which stands in for resolving and connecting.
+    """
+
+    resolver: AbstractResolver | None = None
+    use_dns_cache: bool = True
+    ttl_dns_cache: float | None = 10
+    family: socket.AddressFamily = socket.AF_UNSPEC
+    local_addr: tuple[str, int] | None = None
+    happy_eyeballs_delay: float | None = 0.25
+    interleave: int | None = None
+    socket_factory: SocketFactory | None = None
+    path: str | bytes | os.PathLike[str] | None = None
+
+
+class Dialer:
+    """Makes connections, each by itself; holds only what they share.
+
+    Any task of any event loop may dial. There is nothing that must be closed but the resolver,
+    and that only if it was made here.
+    """
+
+    def __init__(self, options: DialOptions) -> None:
+        self._options = options
+        self._tcp_options = TCPOptions(
+            local_addr=options.local_addr,
+            happy_eyeballs_delay=options.happy_eyeballs_delay,
+            interleave=options.interleave,
+            socket_factory=options.socket_factory,
+        )
+        self._resolver = options.resolver or ThreadedResolver()
+        ttl = options.ttl_dns_cache if options.use_dns_cache else 0
+        self._addresses = DNSCache(self._resolver, ttl=ttl, shared=options.use_dns_cache)
+
+    async def dial(self, key: ConnectionKey, call: Call) -> HTTPConnection:
+        """Make a connection that ``key`` describes.
+
+        Raises:
+            ClientConnectorDNSError: the host's, or the proxy's, name did not resolve.
+            ClientConnectorError: the host could not be reached, or the connection broke before it
+                could be used; `ClientProxyConnectionError` for the proxy,
+                `UnixClientConnectorError` for a unix socket.
+            ClientConnectorCertificateError, ClientConnectorSSLError: TLS failed.
+            ServerFingerprintMismatch: the certificate is not the pinned one.
+            ClientHttpProxyError: the proxy refused CONNECT.
+            ConnectionTimeoutError: ``sock_connect`` or ``connect`` ran out.
+            ServerTimeoutError: ``total`` ran out.
+
+        A cancelled dial leaves nothing behind.
+        """
+        stream = await within(call, Phase.SOCK_CONNECT, self._make_stream, key, call)
+        try:
+            return open_connection(stream)
+        except BaseException:
+            stream.abort()
+            raise
+
+    def clear_dns_cache(self, host: str | None = None, port: int | None = None) -> None:
+        """Forget the addresses of a host and port; all, if none is given."""
+        self._addresses.clear(host, port)
+
+    async def aclose(self) -> None:
+        """Close the resolver, if it is not the user's."""
+        if self._options.resolver is None:
+            await self._resolver.close()
+
+    async def _make_stream(self, key: ConnectionKey, call: Call) -> NetworkStream:
+        if key.proxy is None:
+            stream = await self._connect(key, call, ClientConnectorError)
+        else:
+            stream = await self._connect_through(key, key.proxy, call)
+        if not key.is_ssl:
+            return stream
+        try:
+            return await start_tls(stream, key)
+        except ClientError:
+            raise
+        except OSError as exc:
+            raise ClientConnectorError(key, exc) from exc
+
+    async def _connect_through(
+        self, key: ConnectionKey, route: ProxyRoute, call: Call
+    ) -> NetworkStream:
+        hop = _key_of_proxy(route)
+        stream = await self._connect(hop, call, ClientProxyConnectionError)
+        try:
+            if hop.is_ssl:
+                stream = await start_tls(stream, hop)
+            if key.tunnel or key.is_ssl:
+                stream = await open_tunnel(stream, key, route, call)
+        except ClientError:
+            raise
+        except OSError as exc:
+            raise ClientProxyConnectionError(hop, exc) from exc
+        return stream
+
+    async def _connect(
+        self, key: ConnectionKey, call: Call, error: type[ClientConnectorError]
+    ) -> NetworkStream:
+        path = self._options.path
+        if path is not None:
+            try:
+                return await open_unix(path)
+            except OSError as exc:
+                raise UnixClientConnectorError(os.fsdecode(path), key, exc) from exc
+        addresses = await self._resolve(key, call)
+        try:
+            return await open_tcp(addresses, self._tcp_options)
+        except OSError as exc:
+            raise error(key, exc) from exc
+
+    async def _resolve(self, key: ConnectionKey, call: Call) -> list[ResolveResult]:
+        host, port = key.host, port_of(key)
+        literal = as_literal(host, port)
+        if literal is not None:
+            return [literal]
+        if host.endswith(".."):
+            host = host.rstrip(".") + "."
+        try:
+            return await self._addresses.resolve(host, port, self._options.family)
+        except ClientError:
+            raise
+        except OSError as exc:
+            raise ClientConnectorDNSError(key, exc) from exc
+
+
+def _key_of_proxy(route: ProxyRoute) -> ConnectionKey:
+    """Return where the proxy itself is, and how its own TLS is to be set up."""
+    url = route.url
+    return ConnectionKey(
+        host=url.raw_host or "", port=url.port, is_ssl=url.scheme == "https", ssl=route.ssl
+    )

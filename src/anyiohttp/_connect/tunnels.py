@@ -1,0 +1,135 @@
+"""A tunnel through an HTTP proxy: CONNECT (RFC 9110 9.3.6).
+
+Knows: what to say to a proxy, and which answers mean yes.
+Must not know: how the proxy was reached, what will go through the tunnel.
+Called by: `dialing`.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from .._net.call import Call
+from .._net.streams import NetworkStream
+from .._protocol.base import RawHeaders, RequestHead
+from .._protocol.opening import open_connection
+from ..exceptions import (
+    ClientHttpProxyError,
+    ClientOSError,
+    ServerDisconnectedError,
+    ServerTimeoutError,
+)
+from .key import ConnectionKey, ProxyRoute
+from .resolver import without_zone
+
+__all__ = ("ConnectInfo", "open_tunnel", "port_of")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectInfo:
+    """What was asked of the proxy, for the error that tells of its refusal.
+
+    The credentials are left out of ``headers``.
+    """
+
+    url: URL
+    method: str
+    headers: CIMultiDictProxy[str]
+    real_url: URL
+
+
+async def open_tunnel(
+    stream: NetworkStream, key: ConnectionKey, route: ProxyRoute, call: Call
+) -> NetworkStream:
+    """Have the proxy at the other end of ``stream`` connect us to the target.
+
+    Args:
+        stream: a connection to the proxy, which belongs to the returned stream from now on.
+        key: the target.
+        route: how to greet the proxy.
+        call: limits and host for messages.
+
+    Returns:
+        A stream to the target. What the target said already comes out of it first.
+
+    Raises:
+        ClientHttpProxyError: the proxy refused; status, reason and headers are its answer's.
+        OSError: the proxy ended the connection instead of answering.
+        ClientError: the proxy's answer is not HTTP, or a limit of the call ran out.
+
+    On any exception, cancellation included, the stream is aborted.
+    """
+    authority = _authority(key)
+    headers = [*route.headers]
+    if not any(name.lower() == "proxy-authorization" for name, _ in headers):
+        authorization = route.authorization
+        if authorization is not None:
+            headers.append(("Proxy-Authorization", authorization))
+    head = RequestHead("CONNECT", "http", authority, "", headers)
+    try:
+        connection = open_connection(stream)
+        connection.reserve()
+        exchange = await connection.exchange(head, None, call)
+        answer = exchange.head
+        if 200 <= answer.status < 300:
+            return exchange.upgrade()
+        raise ClientHttpProxyError(
+            _connect_info(key, route),
+            (),
+            status=answer.status,
+            message=answer.reason or _phrase(answer.status),
+            headers=_decoded(answer.headers),
+        )
+    except ServerTimeoutError:
+        stream.abort()
+        raise
+    except (ServerDisconnectedError, ClientOSError) as exc:
+        stream.abort()
+        # The peer of this exchange is the proxy, not the host the call's messages speak of.
+        text = f"the proxy ended the connection instead of answering CONNECT {authority}"
+        raise ConnectionResetError(errno.ECONNRESET, text) from exc
+    except BaseException:
+        stream.abort()
+        raise
+
+
+def port_of(key: ConnectionKey) -> int:
+    """Return the port of the target, that of its scheme if it names none."""
+    if key.port is not None:
+        return key.port
+    return 443 if key.is_ssl else 80
+
+
+def _authority(key: ConnectionKey) -> str:
+    """Return host and port as CONNECT wants them: always a port, IPv6 in brackets, no zone."""
+    host = without_zone(key.host)
+    return f"[{host}]:{port_of(key)}" if ":" in host else f"{host}:{port_of(key)}"
+
+
+def _connect_info(key: ConnectionKey, route: ProxyRoute) -> ConnectInfo:
+    scheme = "https" if key.is_ssl else "http"
+    url = URL.build(scheme=scheme, host=key.host, port=port_of(key), encoded=True)
+    shown: CIMultiDict[str] = CIMultiDict(route.headers)
+    shown.popall("Proxy-Authorization", None)
+    return ConnectInfo(url, "CONNECT", CIMultiDictProxy(shown), url)
+
+
+def _decoded(headers: RawHeaders) -> CIMultiDictProxy[str]:
+    fields: CIMultiDict[str] = CIMultiDict()
+    for name, value in headers:
+        fields.add(
+            name.decode("ascii", "surrogateescape"), value.decode("utf-8", "surrogateescape")
+        )
+    return CIMultiDictProxy(fields)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
