@@ -90,7 +90,7 @@ async def within(
     call: Call,
     phase: Phase,
     function: Callable[[Unpack[Ts]], Awaitable[T]],
-    *args: Unpack[Ts],
+    *args: *Ts,
 ) -> T:
     """Await ``function(*args)`` within the phase's limit and the call's total.
 

@@ -48,7 +48,9 @@ def connection_failure(exc: Exception, doing: str, host: str) -> ClientError:
             return connection_failure(exc.__cause__, doing, host)
         return ServerDisconnectedError(f"{exc or 'the connection broke'} while {doing} {host}")
     if isinstance(exc, ssl.SSLError):
-        return ClientOSError(exc.errno, f"TLS failed while {doing} {host}: {exc.reason or exc}")
+        return ClientOSError(
+            exc.errno, f"TLS failed while {doing} {host}: {getattr(exc, 'reason', None) or exc}"
+        )
     assert isinstance(exc, OSError)
     text = f"{exc.strerror or exc} while {doing} {host}"
     if exc.errno in _RESETS:

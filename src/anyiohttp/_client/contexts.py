@@ -1,0 +1,85 @@
+"""What ``session.get(…)`` returns: something to await, and something to enter.
+
+Knows: that a call gives an object which is released at the end of a block.
+Must not know: what the object is or how the call is made.
+Called by: `session`; the user awaits it or enters it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from types import TracebackType
+from typing import Generic, Protocol, TypeVar
+
+__all__ = ("RequestContext",)
+
+
+class _Releasable(Protocol):
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+R = TypeVar("R", bound=_Releasable)
+
+
+class RequestContext(Awaitable[R], Generic[R]):
+    """A call that has not been made yet: ``await`` it, or enter it with ``async with``.
+
+    Awaited, it gives the response, which the caller releases by reading or closing it. Entered, it
+    gives the response and releases it at the end of the block.
+
+    Args:
+        call: makes the call.
+        on_failure: told if the call fails, cancellation included (synchronous).
+        on_exit: awaited at the end of the block, after the response was released.
+    """
+
+    __slots__ = ("_call", "_on_exit", "_on_failure", "_response")
+
+    def __init__(
+        self,
+        call: Coroutine[object, object, R],
+        *,
+        on_failure: Callable[[], object] | None = None,
+        on_exit: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        self._call = call
+        self._on_failure = on_failure
+        self._on_exit = on_exit
+
+    def __await__(self) -> Generator[object, None, R]:
+        if self._on_failure is None:
+            return self._call.__await__()
+        return self._make().__await__()
+
+    async def _make(self) -> R:
+        try:
+            return await self._call
+        except BaseException:
+            if self._on_failure is not None:
+                self._on_failure()
+            raise
+
+    def close(self) -> None:
+        """Give the call up before it was made."""
+        self._call.close()
+
+    async def __aenter__(self) -> R:
+        self._response = await self
+        return self._response
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await self._response.__aexit__(exc_type, exc, traceback)
+        finally:
+            if self._on_exit is not None:
+                await self._on_exit()

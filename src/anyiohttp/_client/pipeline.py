@@ -1,0 +1,354 @@
+"""The steps between a user's call and the exchange on a connection, listed once.
+
+Knows: the order of the steps and what each must leave true.
+Must not know: bytes, sockets, HTTP versions. Decisions are pure functions in the modules beside:
+`redirects`, `auth`, `cookies`, `proxies`, `retries`.
+Called by: `session`, which builds one pipeline for its life.
+
+Each step is ``async (request, handle) → response``: it may change the request, run ``handle``
+(the rest of the pipeline) any number of times, and look at the response. From the outside in:
+
+1. `Settle` closes the body, whatever happened, and tells the upload's tracker: the one place.
+2. `RaiseForStatusStep` turns 4xx and 5xx into errors if asked to.
+3. `FollowRedirects` runs the rest once for each hop, on a copy of the request.
+4. `Authorize` decides about ``Authorization``.
+5. `SendCookies` asks the jar before, and feeds it after.
+6. `ChooseProxy` decides through which proxy the hop goes.
+7. `Resend` sends once more when a kept connection turns out to be dead.
+8. `RunMiddlewares`: the user's own steps, which see the request as it will be sent.
+9. `Send`: lease a connection, exchange, make the response.
+
+Cancellation passes through every step. A step that holds a response it will not return closes it
+before it lets an exception out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from anyio import CancelScope, current_time, to_thread
+from multidict import istr
+from yarl import URL
+
+from .._message.response import ClientResponse
+from .._protocol.base import Exchange
+from ..abc import AbstractCookieJar
+from ..exceptions import BodyNotReplayableError, ClientConnectionError, TooManyRedirects
+from .auth import BasicAuth, authorization_for
+from .cookies import merge_cookie_header
+from .netrc import netrc_auth
+from .options import ClientMiddlewareType
+from .proxies import environment_proxy, proxy_route
+from .redirects import plan_redirect
+from .request import ClientRequest
+from .retries import may_resend
+from .urls import same_origin
+
+if TYPE_CHECKING:
+    from .._connect.connectors import BaseConnector
+
+__all__ = ("Handler", "Step", "build_pipeline")
+
+Handler = Callable[[ClientRequest], Awaitable[ClientResponse]]
+
+_AUTHORIZATION = istr("Authorization")
+_COOKIE = istr("Cookie")
+_SET_COOKIE = istr("Set-Cookie")
+
+
+class Step(Protocol):
+    """One step of the pipeline."""
+
+    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+        """Carry out the request by means of ``handle``."""
+        ...
+
+
+def build_pipeline(steps: Sequence[Step], send: Handler) -> Handler:
+    """Put the steps around ``send``, the first one outermost."""
+    handler = send
+    for step in reversed(steps):
+        handler = partial(step, handle=handler)
+    return handler
+
+
+class Settle:
+    """Close the body and settle the upload's tracker, however the call ends."""
+
+    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+        body = request.body
+        tracker = request.options.upload_tracker
+        if body is None and tracker is None:
+            return await handle(request)
+        error: BaseException | None = None
+        try:
+            return await handle(request)
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            if tracker is not None:
+                tracker.finish(error)
+            if body is not None:
+                # A cancelled call must still let go of files and generators.
+                with CancelScope(shield=True, deadline=current_time() + _CLOSE_BODY_SECONDS):
+                    await body.aclose()
+
+
+#: A generator's clean-up may await; it may not hold a cancelled call for longer than this.
+_CLOSE_BODY_SECONDS = 5.0
+
+
+class RaiseForStatusStep:
+    """Turn 4xx and 5xx into errors, if the request or the session asks for it."""
+
+    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+        response = await handle(request)
+        check = request.options.raise_for_status
+        if check is False:
+            return response
+        try:
+            if check is True:
+                response.raise_for_status()
+            else:
+                await check(response)
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+
+class FollowRedirects:
+    """Run the rest once for each hop of a redirect chain.
+
+    Args:
+        requote: whether ``Location`` is quoted anew (``requote_redirect_url``).
+    """
+
+    def __init__(self, requote: bool = True) -> None:
+        self.requote = requote
+
+    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+        if not request.options.allow_redirects:
+            return await handle(request)
+        history: list[ClientResponse] = []
+        while True:
+            response = await handle(request.copy())
+            try:
+                following = await self._next_hop(request, response, history)
+            except BaseException:
+                response.close()
+                raise
+            if following is None:
+                response.history = tuple(history)
+                return response
+            request = following
+
+    async def _next_hop(
+        self, request: ClientRequest, response: ClientResponse, history: list[ClientResponse]
+    ) -> ClientRequest | None:
+        """Return the request that a redirect asks for; ``None`` if the response is final."""
+        plan = plan_redirect(
+            response.status, response.raw_headers, request.method, request.url, self.requote
+        )
+        if plan is None:
+            return None
+        history.append(response)
+        limit = request.options.max_redirects
+        if limit and len(history) >= limit:
+            raise TooManyRedirects(
+                history[0].request_info,
+                tuple(history),
+                status=response.status,
+                message=f"more than {limit} redirects",
+                headers=response.headers,
+            )
+        response.release()
+        following = request.copy()
+        following.method = plan.method
+        following.url = plan.url
+        for name in plan.drop_headers:
+            following.headers.popall(name, None)
+        if plan.keep_body:
+            await _rewind(request)
+        else:
+            following.body = None
+        following.url_auth = plan.auth
+        following.empty_query = plan.empty_query
+        following.redirected = True
+        if plan.cross_origin:
+            following.crossed_origin = True
+            following.auth = None
+            following.cookies = None
+        return following
+
+
+async def _rewind(request: ClientRequest) -> None:
+    """Take the body back to its start.
+
+    Raises:
+        BodyNotReplayableError: it was consumed and cannot be had again.
+    """
+    body = request.body
+    if body is None:
+        return
+    if not body.replayable:
+        raise BodyNotReplayableError(
+            f"{request.method} {request.url} must be sent again, but its body was consumed and "
+            "cannot be replayed; send bytes or a seekable file, or set allow_redirects=False"
+        )
+    await body.rewind()
+
+
+class Authorize:
+    """Decide which ``Authorization`` a hop carries.
+
+    Args:
+        auth: the session's.
+        base_url: the only origin that ``auth`` is for, if the session has a base URL.
+        trust_env: whether netrc is asked.
+    """
+
+    def __init__(self, auth: BasicAuth | None, base_url: URL | None, trust_env: bool) -> None:
+        self._auth = auth
+        self._base_url = base_url
+        self._trust_env = trust_env
+
+    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+        has_header = _AUTHORIZATION in request.headers
+        auth = authorization_for(
+            request=request.auth,
+            url=request.url_auth,
+            session=self._auth if self._is_for(request) else None,
+            has_header=has_header,
+            redirected=request.redirected,
+        )
+        if auth is None and self._trust_env and not has_header:
+            auth = await to_thread.run_sync(netrc_auth, request.url.raw_host or "")
+        if auth is not None:
+            request.headers[_AUTHORIZATION] = auth.encode()
+        return await handle(request)
+
+    def _is_for(self, request: ClientRequest) -> bool:
+        """Tell whether the session's credentials may go to the request's origin."""
+        if request.crossed_origin:
+            return False
+        return self._base_url is None or same_origin(self._base_url, request.url)
+
+
+class SendCookies:
+    """Send what the jar holds for the hop's URL, and give the jar what comes back.
+
+    Args:
+        jar: the session's jar.
+    """
+
+    def __init__(self, jar: AbstractCookieJar) -> None:
+        self.jar = jar
+
+    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+        jar = self.jar
+        stored = jar.cookie_header(request.url) if len(jar) else ""
+        if stored or request.cookies:
+            merged = merge_cookie_header(stored, request.cookies, request.headers.get(_COOKIE))
+            if merged:
+                request.headers[_COOKIE] = merged
+        response = await handle(request)
+        received = response.headers.getall(_SET_COOKIE, None)
+        if received:
+            jar.update_cookies_from_headers(received, response.url)
+        return response
+
+
+class ChooseProxy:
+    """Decide through which proxy a hop goes: the request's, the session's or the environment's.
+
+    Args:
+        trust_env: whether the environment is asked.
+    """
+
+    def __init__(self, trust_env: bool) -> None:
+        self._trust_env = trust_env
+
+    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+        options = request.options
+        if options.proxy is not None:
+            request.proxy = proxy_route(options.proxy, options.proxy_auth, options.proxy_headers)
+        elif self._trust_env:
+            request.proxy = await to_thread.run_sync(environment_proxy, request.url)
+        return await handle(request)
+
+
+class Resend:
+    """Send once more when the kept connection that was used turns out to have been dead."""
+
+    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+        try:
+            return await handle(request)
+        except ClientConnectionError as exc:
+            body = request.body
+            if not may_resend(
+                exc,
+                request.method,
+                reused=request.reused_connection,
+                replayable=body is None or body.replayable,
+            ):
+                raise
+        await _rewind(request)
+        return await handle(request)
+
+
+class RunMiddlewares:
+    """Run the user's middlewares, the first one outermost."""
+
+    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+        for middleware in reversed(request.options.middlewares):
+            handle = _around(middleware, handle)
+        return await handle(request)
+
+
+def _around(middleware: ClientMiddlewareType, handle: Handler) -> Handler:
+    # Positional, because users name the second parameter as they like.
+    return lambda request: middleware(request, handle)
+
+
+class Send:
+    """Lease a connection, exchange, make the response: the innermost handler.
+
+    Args:
+        connector: where connections come from.
+        make_response: makes the response from what was asked for and the exchange.
+    """
+
+    def __init__(
+        self,
+        connector: BaseConnector,
+        make_response: Callable[[ClientRequest, Exchange], ClientResponse],
+    ) -> None:
+        self._connector = connector
+        self._make_response = make_response
+
+    async def __call__(self, request: ClientRequest) -> ClientResponse:
+        call = request.call
+        url = request.url
+        call.host = f"{url.raw_host}:{url.port}"
+        tls = request.options.tls
+        key = self._connector.key_for(
+            url,
+            ssl=tls.ssl,
+            pin=tls.pin,
+            server_hostname=tls.server_hostname,
+            proxy=request.proxy,
+        )
+        request.absolute = key.proxy is not None and not key.tunnel
+        head = request.head()
+        lease = await self._connector.acquire(key, call)
+        request.reused_connection = lease.reused
+        try:
+            exchange = await lease.connection.exchange(head, request.wire_body(), call)
+        except BaseException:
+            lease.release()
+            raise
+        return self._make_response(request, exchange)

@@ -1,0 +1,166 @@
+"""A request on its way through the pipeline: what middlewares see and may change.
+
+Knows: what is asked for, with which options, within which call.
+Must not know: connections, and what any step of the pipeline does with it.
+Called by: `session` makes one for each request, `pipeline` one more for each hop; middlewares of
+users read and change it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from .._connect.key import ProxyRoute
+from .._message.payloads import Payload
+from .._message.response import RequestInfo
+from .._net.call import Call
+from .._protocol.base import Body, RequestHead
+from ..typedefs import LooseCookies
+from .auth import BasicAuth
+from .options import RequestOptions
+from .uploads import TrackedBody
+from .urls import authority_of, http_scheme, request_target
+
+if TYPE_CHECKING:
+    from .session import ClientSession
+
+__all__ = ("ClientRequest",)
+
+
+class ClientRequest:
+    """One request, before it is sent.
+
+    Attributes:
+        method: as it will be sent.
+        url: without credentials, with its fragment.
+        headers: may be changed until the request is sent; in a middleware they include cookies
+            and authorization.
+        body: what is sent, or ``None``.
+        options: how it is carried out.
+        call: the limits and the clock it shares with all other hops of the same call.
+        session: the session that makes it.
+        auth: ``auth=`` of the request.
+        url_auth: what stood as credentials in the URL of this hop.
+        cookies: ``cookies=`` of the request.
+        empty_query: whether the URL ends in a ``?`` with nothing behind it.
+        redirected: whether a redirect led here.
+        crossed_origin: whether a redirect has led away from the origin the user named; from then
+            on no credential of the session or the request is sent.
+        proxy: through which it goes, once that is decided.
+        absolute: whether its target goes out in absolute form, as that proxy wants it.
+        reused_connection: whether the connection it was sent on had carried another before.
+    """
+
+    __slots__ = (
+        "absolute",
+        "auth",
+        "body",
+        "call",
+        "cookies",
+        "crossed_origin",
+        "empty_query",
+        "headers",
+        "method",
+        "options",
+        "proxy",
+        "redirected",
+        "reused_connection",
+        "session",
+        "url",
+        "url_auth",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        url: URL,
+        *,
+        headers: CIMultiDict[str],
+        body: Payload | None,
+        options: RequestOptions,
+        call: Call,
+        session: ClientSession,
+        auth: BasicAuth | None = None,
+        cookies: LooseCookies | None = None,
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.options = options
+        self.call = call
+        self.session = session
+        self.auth = auth
+        self.cookies = cookies
+        self.url_auth: BasicAuth | None = None
+        self.empty_query = False
+        self.redirected = False
+        self.crossed_origin = False
+        self.absolute = False
+        self.proxy: ProxyRoute | None = None
+        self.reused_connection = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.method} {self.url}>"
+
+    @property
+    def request_info(self) -> RequestInfo:
+        """What was asked for, as responses and errors carry it."""
+        headers = CIMultiDictProxy(self.headers)
+        return RequestInfo(self.url, self.method, headers, self.url)
+
+    def is_ssl(self) -> bool:
+        """Whether the target is reached over TLS."""
+        return self.url.scheme in {"https", "wss"}
+
+    def copy(self) -> ClientRequest:
+        """Return the same request with headers of its own, so that a hop leaves no trace on it."""
+        twin = type(self)(
+            self.method,
+            self.url,
+            headers=self.headers.copy(),
+            body=self.body,
+            options=self.options,
+            call=self.call,
+            session=self.session,
+            auth=self.auth,
+            cookies=self.cookies,
+        )
+        twin.url_auth = self.url_auth
+        twin.empty_query = self.empty_query
+        twin.redirected = self.redirected
+        twin.crossed_origin = self.crossed_origin
+        return twin
+
+    def head(self) -> RequestHead:
+        """Return what is asked for in the terms of the protocol layer."""
+        options = self.options
+        url = self.url
+        return RequestHead(
+            method=self.method,
+            scheme=http_scheme(url.scheme),
+            authority=authority_of(url),
+            target=request_target(url, empty_query=self.empty_query),
+            headers=tuple(self.headers.items()),
+            absolute=self.absolute,
+            version=options.version,
+            chunked=bool(options.chunked),
+            expect_continue=options.expect100,
+            upgrade=False,
+            read_until_eof=options.read_until_eof,
+            limits=options.limits,
+        )
+
+    def wire_body(self) -> Body:
+        """Return the body in the terms of the protocol layer."""
+        body = self.body
+        tracker = self.options.upload_tracker
+        if tracker is not None:
+            tracker.begin(body)
+            return None if body is None else TrackedBody(body, tracker)
+        if body is None:
+            return None
+        return body if body.at_hand is None else body.at_hand

@@ -1,0 +1,460 @@
+"""`ClientSession`: the interface for making requests, and `request`, a session for one.
+
+Knows: the public options; how a call becomes a `ClientRequest`; which pipeline it goes through.
+Must not know: any policy (the steps of `pipeline`), any byte, any socket.
+Called by: users.
+
+A session holds a connector, a cookie jar and defaults. It holds no task, no cancel scope and no
+timer: it may be opened, used and closed by any task.
+"""
+
+from __future__ import annotations
+
+import json as json_module
+import warnings
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from types import TracebackType
+from typing import TypeVar, Unpack
+
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from .._connect.connectors import BaseConnector, TCPConnector
+from .._message.formdata import FormData
+from .._message.payloads import CompressedPayload, JsonPayload, Payload, make_payload
+from .._message.response import ClientResponse
+from .._net.call import Call
+from .._net.deadlines import DEFAULT_TIMEOUT, ClientTimeout
+from .._protocol.base import HTTP_11, Exchange, HttpVersion, MessageLimits
+from ..abc import AbstractCookieJar
+from ..exceptions import ClientConnectionError
+from ..typedefs import JSONEncoder, LooseCookies, LooseHeaders, Query, StrOrURL
+from .auth import BasicAuth, credentials_from_url
+from .contexts import RequestContext
+from .cookies import CookieJar
+from .headers import DefaultHeaders, content_encoding
+from .options import (
+    UNSET,
+    ClientMiddlewareType,
+    RaiseForStatus,
+    RequestKwargs,
+    RequestOptions,
+    _Unset,
+    timeout_from,
+)
+from .pipeline import (
+    Authorize,
+    ChooseProxy,
+    FollowRedirects,
+    Handler,
+    RaiseForStatusStep,
+    Resend,
+    RunMiddlewares,
+    Send,
+    SendCookies,
+    Settle,
+    build_pipeline,
+)
+from .request import ClientRequest
+from .urls import check_base_url, has_empty_query, prepare_url
+
+__all__ = ("ClientSession", "request")
+
+Self = TypeVar("Self", bound="ClientSession")
+
+
+class ClientSession:
+    """A set of defaults, a cookie jar and a pool of connections to make requests with.
+
+    Use it with ``async with``, or close it with `close`. It may be used by any number of tasks at a
+    time, on asyncio, uvloop and trio. A request that is cancelled at any moment leaves nothing
+    behind, and the session stays usable.
+
+    Args:
+        base_url: what relative URLs are joined to; its path ends with ``/``.
+        connector: where connections come from; by default a `TCPConnector` of its own.
+        cookies: put into the jar.
+        headers: sent with every request.
+        proxy: the proxy of every request that names no other.
+        proxy_auth: the credentials for ``proxy``.
+        skip_auto_headers: names of automatic header fields that are not to be sent.
+        auth: sent to ``base_url``'s origin, or without a base URL to whatever URL is requested;
+            never to where a redirect leads.
+        params: the query that every request's own is merged with.
+        json_serialize: makes text of what is given as ``json=``.
+        response_class: a subclass of `ClientResponse` to be made instead.
+        version: ``HttpVersion10`` or ``HttpVersion11``.
+        cookie_jar: keeps cookies; `DummyCookieJar` to keep none.
+        connector_owner: whether closing the session closes the connector.
+        raise_for_status: ``True``, or an async function of the response, to turn answers into
+            errors.
+        timeout: limits in seconds; by default 300 in all and 30 to connect.
+        auto_decompress: whether bodies are decoded by their ``Content-Encoding``.
+        trust_env: whether proxies and credentials of the environment (``http_proxy``, netrc, …)
+            are used.
+        requote_redirect_url: whether ``Location`` is quoted anew.
+        read_bufsize: bytes of a body that are handed out at a time, at most twice as many.
+        max_line_size: bytes of a response's status line.
+        max_field_size: bytes of a response's header field.
+        max_headers: number of a response's header fields.
+        fallback_charset_resolver: finds the charset of a body whose header does not say it, from
+            the response and the body.
+        middlewares: the user's own steps round every request, the first one outermost.
+        loop: accepted for aiohttp's sake; the running event loop is used whatever it says.
+    """
+
+    def __init__(
+        self,
+        base_url: StrOrURL | None = None,
+        *,
+        connector: BaseConnector | None = None,
+        loop: object = None,
+        cookies: LooseCookies | None = None,
+        headers: LooseHeaders | None = None,
+        proxy: StrOrURL | None = None,
+        proxy_auth: BasicAuth | None = None,
+        skip_auto_headers: Iterable[str] | None = None,
+        auth: BasicAuth | None = None,
+        params: Query = None,
+        json_serialize: JSONEncoder = json_module.dumps,
+        response_class: type[ClientResponse] = ClientResponse,
+        version: HttpVersion = HTTP_11,
+        cookie_jar: AbstractCookieJar | None = None,
+        connector_owner: bool = True,
+        raise_for_status: RaiseForStatus = False,
+        timeout: ClientTimeout | float | _Unset | None = UNSET,
+        auto_decompress: bool = True,
+        trust_env: bool = False,
+        requote_redirect_url: bool = True,
+        read_bufsize: int = 2**16,
+        max_line_size: int = 8190,
+        max_field_size: int = 8190,
+        max_headers: int = 128,
+        fallback_charset_resolver: Callable[[ClientResponse, bytes], str] = lambda r, b: "utf-8",
+        middlewares: Sequence[ClientMiddlewareType] = (),
+    ) -> None:
+        self._connector: BaseConnector | None = None  # for __del__, should the rest fail
+        self._base_url = check_base_url(base_url)
+        self._options = RequestOptions(
+            raise_for_status=raise_for_status,
+            proxy=proxy,
+            proxy_auth=proxy_auth,
+            timeout=DEFAULT_TIMEOUT if timeout is UNSET else timeout_from(timeout),
+            read_bufsize=read_bufsize,
+            auto_decompress=auto_decompress,
+            limits=MessageLimits(max_line_size, max_field_size, max_headers),
+            middlewares=tuple(middlewares),
+            version=HttpVersion(*version),
+        )
+        self._headers = DefaultHeaders(headers, skip_auto_headers)
+        self._params = params
+        self._auth = auth
+        self._json_serialize = json_serialize
+        self._response_class = response_class
+        self._resolve_charset = fallback_charset_resolver
+        self._trust_env = trust_env
+        self._requote_redirect_url = requote_redirect_url
+        self._cookie_jar = CookieJar() if cookie_jar is None else cookie_jar
+        if cookies:
+            self._cookie_jar.update_cookies(cookies)
+        self._connector_owner = connector_owner
+        self._connector = TCPConnector() if connector is None else connector
+        self._handle = self._pipeline(self._connector)
+
+    def _pipeline(self, connector: BaseConnector) -> Handler:
+        steps = (
+            Settle(),
+            RaiseForStatusStep(),
+            FollowRedirects(self._requote_redirect_url),
+            Authorize(self._auth, self._base_url, self._trust_env),
+            SendCookies(self._cookie_jar),
+            ChooseProxy(self._trust_env),
+            Resend(),
+            RunMiddlewares(),
+        )
+        return build_pipeline(steps, Send(connector, self._make_response))
+
+    # --- requests ---
+
+    def request(
+        self, method: str, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
+    ) -> RequestContext[ClientResponse]:
+        """Make a request; ``await`` it, or enter it with ``async with``.
+
+        Args:
+            method: any token (RFC 9110 9.1); letters are put in upper case.
+            url: what is requested; relative to the session's ``base_url`` if there is one.
+            **kwargs: `RequestKwargs`: ``params``, ``data`` or ``json``, ``cookies``, ``headers``,
+                ``auth``, ``timeout``, ``allow_redirects`` and so on.
+
+        Raises:
+            InvalidURL, NonHttpUrlClientError: the URL cannot be requested.
+            InvalidRequestError: the method or a header field must not be sent.
+            ClientConnectionError: no connection, or it failed; its subclasses say how.
+            ServerTimeoutError: a limit of ``timeout`` ran out.
+            ClientResponseError: with ``raise_for_status``, an answer of 400 or more.
+            TooManyRedirects: the chain is longer than ``max_redirects``.
+            ValueError: two options contradict each other.
+
+        A cancelled request leaves no connection, pool slot or open file behind.
+        """
+        return RequestContext(self._request(method, url, **kwargs))
+
+    def get(self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]) -> RequestContext[ClientResponse]:
+        """Make a GET request (see `request`)."""
+        return RequestContext(self._request("GET", url, **kwargs))
+
+    def options(
+        self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
+    ) -> RequestContext[ClientResponse]:
+        """Make an OPTIONS request (see `request`)."""
+        return RequestContext(self._request("OPTIONS", url, **kwargs))
+
+    def head(
+        self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
+    ) -> RequestContext[ClientResponse]:
+        """Make a HEAD request; redirects are not followed unless asked (see `request`)."""
+        kwargs.setdefault("allow_redirects", False)
+        return RequestContext(self._request("HEAD", url, **kwargs))
+
+    def post(
+        self, url: StrOrURL, *, data: object = None, **kwargs: Unpack[RequestKwargs]
+    ) -> RequestContext[ClientResponse]:
+        """Make a POST request (see `request`)."""
+        return RequestContext(self._request("POST", url, data=data, **kwargs))
+
+    def put(
+        self, url: StrOrURL, *, data: object = None, **kwargs: Unpack[RequestKwargs]
+    ) -> RequestContext[ClientResponse]:
+        """Make a PUT request (see `request`)."""
+        return RequestContext(self._request("PUT", url, data=data, **kwargs))
+
+    def patch(
+        self, url: StrOrURL, *, data: object = None, **kwargs: Unpack[RequestKwargs]
+    ) -> RequestContext[ClientResponse]:
+        """Make a PATCH request (see `request`)."""
+        return RequestContext(self._request("PATCH", url, data=data, **kwargs))
+
+    def delete(
+        self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
+    ) -> RequestContext[ClientResponse]:
+        """Make a DELETE request (see `request`)."""
+        return RequestContext(self._request("DELETE", url, **kwargs))
+
+    async def _request(
+        self,
+        method: str,
+        url: StrOrURL,
+        *,
+        params: Query = None,
+        data: object = None,
+        json: object = None,
+        cookies: LooseCookies | None = None,
+        headers: LooseHeaders | None = None,
+        skip_auto_headers: Iterable[str] | None = None,
+        auth: BasicAuth | None = None,
+        **kwargs: object,
+    ) -> ClientResponse:
+        if self.closed:
+            raise RuntimeError("Session is closed")
+        options = self._options.merged(kwargs)
+        if options.upload_tracker is not None:
+            options.upload_tracker.bind()
+        full_url, url_auth = credentials_from_url(
+            prepare_url(url, self._base_url, params, self._params)
+        )
+        merged = self._headers.merged(headers, skip_auto_headers)
+        body = self._body(data, json, options.compress, merged)
+        if body is not None:
+            self._headers.describe_body(merged, body, skip_auto_headers)
+        request = ClientRequest(
+            method.upper(),
+            full_url,
+            headers=merged,
+            body=body,
+            options=options,
+            call=Call(timeout=options.timeout),
+            session=self,
+            auth=auth,
+            cookies=cookies,
+        )
+        request.url_auth = url_auth
+        request.empty_query = has_empty_query(url)
+        return await self._handle(request)
+
+    def _body(
+        self, data: object, json: object, compress: str | bool | None, headers: CIMultiDict[str]
+    ) -> Payload | None:
+        """Make a payload of what the user wants sent."""
+        if json is not None:
+            if data is not None:
+                raise ValueError("data and json parameters can not be used at the same time")
+            body: Payload = JsonPayload(json, dumps=self._json_serialize)
+        elif data is None:
+            return None
+        else:
+            body = make_payload(data)
+        coding = content_encoding(headers, compress)
+        if coding is not None:
+            headers["Content-Encoding"] = coding
+            body = CompressedPayload(body, coding)
+        return body
+
+    def _make_response(self, request: ClientRequest, exchange: Exchange) -> ClientResponse:
+        options = request.options
+        return self._response_class(
+            request.method,
+            request.url,
+            exchange=exchange,
+            request_info=request.request_info,
+            auto_decompress=options.auto_decompress,
+            read_bufsize=options.read_bufsize,
+            fallback_charset_resolver=self._resolve_charset,
+        )
+
+    # --- life ---
+
+    async def close(self) -> None:
+        """Close the connector, if the session owns it; it can be called twice.
+
+        Cancellation: the connections are closed all the same.
+        """
+        connector, self._connector = self._connector, None
+        if connector is not None and self._connector_owner and not connector.closed:
+            await connector.close()
+
+    def detach(self) -> None:
+        """Let go of the connector without closing it; the session counts as closed."""
+        self._connector = None
+
+    async def __aenter__(self: Self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __enter__(self) -> None:
+        raise TypeError("Use async with instead")
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:  # pragma: no cover - __enter__ has raised
+        pass
+
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
+        if not self.closed:
+            _warn(f"Unclosed client session {self!r}", ResourceWarning, source=self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {'closed' if self.closed else self._connector!r}>"
+
+    # --- what it holds ---
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session, or its connector, was closed."""
+        return self._connector is None or self._connector.closed
+
+    @property
+    def connector(self) -> BaseConnector | None:
+        """Where connections come from; ``None`` once the session was closed."""
+        return self._connector
+
+    @property
+    def connector_owner(self) -> bool:
+        """Whether closing the session closes the connector."""
+        return self._connector_owner
+
+    @property
+    def cookie_jar(self) -> AbstractCookieJar:
+        """The cookies."""
+        return self._cookie_jar
+
+    @property
+    def headers(self) -> CIMultiDict[str]:
+        """The header fields sent with every request; changes take effect with the next one."""
+        return self._headers.own
+
+    @property
+    def skip_auto_headers(self) -> frozenset[str]:
+        """Names of automatic header fields that are not sent."""
+        return self._headers.skipped
+
+    @property
+    def auth(self) -> BasicAuth | None:
+        """The session's credentials."""
+        return self._auth
+
+    @property
+    def timeout(self) -> ClientTimeout:
+        """The limits of requests that set none of their own."""
+        return self._options.timeout
+
+    @property
+    def version(self) -> HttpVersion:
+        """The HTTP version of requests."""
+        return self._options.version
+
+    @property
+    def json_serialize(self) -> JSONEncoder:
+        """Makes text of what is given as ``json=``."""
+        return self._json_serialize
+
+    @property
+    def raise_for_status(self) -> RaiseForStatus:
+        """Whether, or how, answers are turned into errors."""
+        return self._options.raise_for_status
+
+    @property
+    def auto_decompress(self) -> bool:
+        """Whether bodies are decoded by their ``Content-Encoding``."""
+        return self._options.auto_decompress
+
+    @property
+    def trust_env(self) -> bool:
+        """Whether proxies and credentials of the environment are used."""
+        return self._trust_env
+
+    @property
+    def requote_redirect_url(self) -> bool:
+        """Whether ``Location`` is quoted anew."""
+        return self._requote_redirect_url
+
+
+def request(
+    method: str,
+    url: StrOrURL,
+    *,
+    version: HttpVersion = HTTP_11,
+    connector: BaseConnector | None = None,
+    loop: object = None,
+    **kwargs: Unpack[RequestKwargs],
+) -> RequestContext[ClientResponse]:
+    """Make a single request, without a session to care for.
+
+    The session behind it ends with the response: when its body has been read, or it was released
+    or closed.
+
+    Args:
+        method: any token.
+        url: an absolute URL.
+        version: the HTTP version.
+        connector: where the connection comes from; it is not closed.
+        loop: accepted for aiohttp's sake.
+        **kwargs: as for `ClientSession.request`.
+
+    Raises and cancellation: as `ClientSession.request`.
+    """
+    owner = connector is None
+    if connector is None:
+        connector = TCPConnector(force_close=True)
+    session = ClientSession(version=version, connector=connector, connector_owner=owner)
+    return RequestContext(_one_shot(session, method, url, kwargs))

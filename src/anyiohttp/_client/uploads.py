@@ -1,0 +1,127 @@
+"""Watching an upload: how far it is, how often it began, how it ended.
+
+Knows: payloads, as something that comes in chunks.
+Must not know: where the bytes go.
+Called by: `pipeline` wraps a request's body; the user reads `UploadTracker`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import anyio
+
+from .._message.payloads import Payload
+from ..exceptions import UploadAbortedError
+
+__all__ = ("UploadOutcome", "UploadTracker")
+
+
+class UploadOutcome:
+    """How an upload ended; can be asked, and awaited.
+
+    Awaiting it raises what ended the upload, `UploadAbortedError` if it was cut short. A cancelled
+    wait changes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._ended = anyio.Event()
+        self._error: BaseException | None = None
+
+    def done(self) -> bool:
+        """Whether the request has come to its end."""
+        return self._ended.is_set()
+
+    def exception(self) -> BaseException | None:
+        """What ended the upload early; ``None`` if it was sent in full, or is not done."""
+        return self._error
+
+    def settle(self, error: BaseException | None) -> None:
+        """Note the end, once."""
+        if not self._ended.is_set():
+            self._error = error
+            self._ended.set()
+
+    def __await__(self) -> Generator[object, None, None]:
+        yield from self._ended.wait().__await__()
+        if self._error is not None:
+            raise self._error
+
+
+class UploadTracker:
+    """Tracks the upload of a single request: pass a fresh one as ``upload_tracker=``.
+
+    Attributes:
+        attempts: how often the body was begun: once more for each resend and redirect.
+        bytes_written: bytes of the body's content that the current attempt has passed on.
+        upload_complete: settled when the request has its response, or has failed.
+    """
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.bytes_written = 0
+        self.upload_complete = UploadOutcome()
+        self._bound = False
+        self._finished = False
+
+    def bind(self) -> None:
+        """Take the tracker for a request.
+
+        Raises:
+            RuntimeError: it tracks another one already.
+        """
+        if self._bound:
+            raise RuntimeError("UploadTracker is already bound to a request")
+        self._bound = True
+
+    def begin(self, body: Payload | None) -> None:
+        """Note that an attempt begins."""
+        self.attempts += 1
+        self.bytes_written = 0
+        self._finished = body is None
+
+    def advance(self, count: int, *, at_end: bool = False) -> None:
+        """Note that so many bytes went, and whether they were the last."""
+        self.bytes_written += count
+        self._finished = at_end
+
+    def finish(self, error: BaseException | None) -> None:
+        """Note that the request has ended: no further attempt begins."""
+        if error is None and not self._finished:
+            error = UploadAbortedError("The request body was not fully sent")
+        self.upload_complete.settle(error)
+
+
+class TrackedBody:
+    """A request body that tells a tracker how far it is (a `BodySource`).
+
+    Args:
+        body: the body.
+        tracker: is told.
+    """
+
+    def __init__(self, body: Payload, tracker: UploadTracker) -> None:
+        self._body = body
+        self._tracker = tracker
+        self._last = 0
+
+    @property
+    def size(self) -> int | None:
+        """The body's size in bytes, if it is known."""
+        return self._body.size
+
+    async def next_chunk(self) -> bytes:
+        """Return the body's next chunk; the one before it has been sent by now."""
+        self._tracker.advance(self._last)
+        self._last = 0
+        chunk = await self._body.next_chunk()
+        size = len(chunk)
+        if not chunk or self._tracker.bytes_written + size == self._body.size:
+            self._tracker.advance(size, at_end=True)
+        else:
+            self._last = size
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the body."""
+        await self._body.aclose()
