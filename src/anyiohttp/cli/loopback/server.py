@@ -139,7 +139,9 @@ class LoopbackServer:
                 sock = _listen(stack, socket.socket(socket.AF_INET), ("127.0.0.1", 0))
                 listeners.append((sock, partial(serve_stream, context)))
                 host, port = sock.getsockname()
-                return URL.build(scheme="https" if context else "http", host=host, port=port)
+                return URL.build(
+                    scheme="https" if context else "http", host=host, port=port, path="/"
+                )
 
             self.url = listen(origin, None)
             self.proxy_url = listen(proxy, None)
