@@ -18,7 +18,7 @@ from .deadlines import Phase, within
 from .failures import NETWORK_FAILURES, connection_failure
 from .streams import MAX_READ, NetworkStream
 
-__all__ = ("receive", "send")
+__all__ = ("receive", "receive_nowait", "send")
 
 
 async def send(stream: NetworkStream, data: bytes | bytearray | memoryview, call: Call) -> None:
@@ -61,5 +61,21 @@ async def receive(
         return b""
     except ClientError:
         raise
+    except NETWORK_FAILURES as exc:
+        raise connection_failure(exc, "receiving from", call.host) from exc
+
+
+def receive_nowait(stream: NetworkStream, call: Call, max_bytes: int = MAX_READ) -> bytes | None:
+    """Return what has arrived; ``b""`` once the peer has ended its side; ``None`` if nothing has.
+
+    Raises:
+        ClientOSError, ClientConnectionResetError, ServerDisconnectedError: the connection failed.
+    """
+    try:
+        return stream.receive_nowait(max_bytes)
+    except anyio.WouldBlock:
+        return None
+    except anyio.EndOfStream:
+        return b""
     except NETWORK_FAILURES as exc:
         raise connection_failure(exc, "receiving from", call.host) from exc

@@ -1,0 +1,221 @@
+"""HTTP/1.1 on one stream: one exchange at a time.
+
+Knows: how a request is said and its answer heard; when the stream may be used again.
+Must not know: pools, keys, policies; what bodies mean.
+Called by: ``opening`` makes it; the pool reserves and probes; the pipeline exchanges.
+
+The life of an exchange::
+
+    reserve ── exchange ─┬─ prepare   pure; InvalidRequestError leaves the connection untouched
+                         ├─ send      head and small body in one send, or `Upload`
+                         ├─ hear      until the final head
+                         └─ HTTP11Exchange ── … ── exchange_ended
+
+Anything that goes wrong between the first byte sent and the last byte received makes the
+connection useless: it is aborted on the spot, and its place is free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from ..._net.call import Call
+from ..._net.streams import NetworkStream
+from ...exceptions import MalformedResponseError
+from ..base import HTTP_11, Body, BodySource, HTTPConnection, HttpVersion, RequestHead
+from .bodies import body_for
+from .exchange import HTTP11Exchange
+from .framing import (
+    Control,
+    Delimiter,
+    ParseError,
+    RequestFraming,
+    request_control,
+    request_framing,
+    response_framing,
+)
+from .parsing import ResponseParser
+from .upload import BytesSource, Upload
+from .wire import Wire
+from .writing import LAST_CHUNK, encode_chunk, write_head
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ("HTTP11Connection",)
+
+#: Up to this size a body at hand goes out together with its head.
+SMALL_BODY = 64 * 1024
+
+#: How long a polite close may take.
+CLOSE_TIMEOUT = 1.0
+
+
+class HTTP11Connection(HTTPConnection):
+    """A connection that speaks HTTP/1.1 (and, if asked to, 1.0).
+
+    Args:
+        stream: connected, with TLS if there is to be TLS; the connection owns it.
+    """
+
+    def __init__(self, stream: NetworkStream) -> None:
+        self._stream = stream
+        self._occupied = False
+        self._closed = False
+        self.on_change: Callable[[HTTPConnection], None] | None = None
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "busy" if self._occupied else "idle"
+        return f"<HTTP11Connection {state} over {self._stream!r}>"
+
+    @property
+    def version(self) -> HttpVersion:
+        return HTTP_11
+
+    @property
+    def capacity(self) -> int:
+        return 0 if self._closed else 1
+
+    @property
+    def in_flight(self) -> int:
+        return 1 if self._occupied else 0
+
+    @property
+    def stream(self) -> NetworkStream:
+        return self._stream
+
+    def usable(self) -> bool:
+        return not self._closed and self._stream.quiet
+
+    def reserve(self) -> None:
+        assert not self._occupied, "HTTP/1.1 carries one exchange at a time"
+        self._occupied = True
+
+    def unreserve(self) -> None:
+        self._occupied = False
+        self._changed()
+
+    async def exchange(self, head: RequestHead, body: Body, call: Call) -> HTTP11Exchange:
+        assert self._occupied, "reserve a place first"
+        wire = Wire(self._stream, call, ResponseParser(head.limits, upgrade=head.upgrade))
+        try:
+            body = None if isinstance(body, bytes) and not body else body
+            control = request_control(head)
+            size = len(body) if isinstance(body, bytes) else body.size if body else None
+            framing = request_framing(head, control, size, has_body=body is not None)
+            sent = await _send_request(
+                wire,
+                write_head(head, control, framing),
+                body,
+                framing,
+                expect=head.expect_continue and framing.has_content,
+            )
+            while not wire.answered:
+                await wire.hear()
+            return self._begin_response(head, control, wire, sent=sent)
+        except BaseException as exc:
+            self.exchange_ended(reusable=not wire.used)
+            if isinstance(exc, ParseError):
+                raise _malformed(head, exc) from exc
+            raise
+
+    def _begin_response(
+        self, request: RequestHead, control: Control, wire: Wire, *, sent: bool
+    ) -> HTTP11Exchange:
+        parser = wire.parser
+        head = parser.head
+        assert head is not None
+        framing = response_framing(request, control, head)
+        return HTTP11Exchange(
+            self,
+            wire.call,
+            head,
+            body=body_for(framing, request.limits),
+            rest=parser.rest,
+            reusable=sent and framing.keep_alive,
+            tunnel=framing.delimiter is Delimiter.TUNNEL,
+        )
+
+    # --- what an exchange tells us ---
+
+    def exchange_ended(self, *, reusable: bool) -> None:
+        """The exchange's place is free; unless ``reusable``, the connection is aborted."""
+        self._occupied = False
+        if not reusable:
+            self._closed = True
+            self._stream.abort()
+        self._changed()
+
+    def stream_taken(self) -> None:
+        """The stream was upgraded: the connection takes no more exchanges."""
+        self._closed = True
+        self._changed()
+
+    # --- ending ---
+
+    def abort(self) -> None:
+        self._closed = True
+        self._stream.abort()
+        self._changed()
+
+    async def aclose(self) -> None:
+        """Close; over TLS with a goodbye, without waiting for the peer's.
+
+        Cancellation closes the stream at once.
+        """
+        self._closed = True
+        try:
+            with anyio.move_on_after(CLOSE_TIMEOUT):
+                await self._stream.aclose()
+        finally:
+            self.abort()
+
+    def _changed(self) -> None:
+        if self.on_change is not None:
+            self.on_change(self)
+
+
+async def _send_request(
+    wire: Wire, head: bytes, body: Body, framing: RequestFraming, *, expect: bool
+) -> bool:
+    """Send a request; return whether all of it went. If not, the final head is there."""
+    if expect:
+        if not await wire.say(head):
+            return False
+        await wire.await_continue()
+        if wire.answered:
+            return False
+        head = b""
+    if body is None:
+        return await wire.say(head + LAST_CHUNK if framing.chunked else head)
+    if isinstance(body, bytes) and len(body) <= SMALL_BODY:
+        if framing.chunked:
+            body = encode_chunk(body) + LAST_CHUNK
+        return await wire.say(head + body)
+    source: BodySource = BytesSource(body) if isinstance(body, bytes) else body
+    return await Upload(wire, source, framing).run(head)
+
+
+# --- errors ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _RequestInfo:
+    """The request, as an error shows it."""
+
+    url: URL
+    method: str
+    headers: CIMultiDictProxy[str]
+    real_url: URL
+
+
+def _malformed(head: RequestHead, exc: ParseError) -> MalformedResponseError:
+    target = head.target if head.target[:1] == "/" else ""
+    url = URL(f"{head.scheme}://{head.authority}{target}", encoded=True)
+    headers = CIMultiDictProxy(CIMultiDict(head.headers))
+    return MalformedResponseError(_RequestInfo(url, head.method, headers, url), message=str(exc))

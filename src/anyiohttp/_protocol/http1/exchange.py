@@ -1,0 +1,280 @@
+"""One response on a connection, and the stream after an upgrade.
+
+Knows: how the body is framed, the connection it occupies.
+Must not know: how requests are sent, what the body means.
+Called by: ``connection`` makes one for each request; `_message` reads it.
+
+When the last byte has *arrived* the connection is free at once, whether or not the user has read
+it. What has arrived and was not read yet waits in the exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, Protocol
+
+from ..._net.call import Call
+from ..._net.streams import MAX_READ, NetworkStream
+from ..._net.transfer import receive, receive_nowait
+from ...exceptions import (
+    ClientConnectionError,
+    ClientError,
+    ClientPayloadError,
+    ServerTimeoutError,
+)
+from ..base import Exchange, RawHeaders, ResponseHead
+from .bodies import FramedBody
+from .framing import ParseError
+
+__all__ = ("HTTP11Exchange", "Occupied", "UpgradedStream")
+
+#: What is left of a response is read rather than its connection given up, if it is no more than
+#: this and has already arrived.
+MAX_DRAIN = 64 * 1024
+
+
+class Occupied(Protocol):
+    """What an exchange tells the connection it occupies."""
+
+    @property
+    def stream(self) -> NetworkStream:
+        """The stream."""
+        ...
+
+    def exchange_ended(self, *, reusable: bool) -> None:
+        """The place is free; unless ``reusable``, the connection must be given up."""
+        ...
+
+    def stream_taken(self) -> None:
+        """The stream has become somebody's own; the place is free when it is closed."""
+        ...
+
+
+class HTTP11Exchange(Exchange):
+    """A response whose head is there.
+
+    Args:
+        connection: which it occupies.
+        call: whose limits apply.
+        head: the final head.
+        body: how the body is framed.
+        rest: what came with the head.
+        reusable: whether the connection may be used again after the body.
+        tunnel: whether what follows is not HTTP.
+    """
+
+    def __init__(
+        self,
+        connection: Occupied,
+        call: Call,
+        head: ResponseHead,
+        *,
+        body: FramedBody,
+        rest: bytes,
+        reusable: bool,
+        tunnel: bool,
+    ) -> None:
+        self._connection = connection
+        self._stream: NetworkStream | None = connection.stream
+        self._call = call
+        self._head = head
+        self._body = body
+        self._reusable = reusable
+        self._tunnel = tunnel
+        self._failure: ClientPayloadError | None = None
+        self._released = False
+        self._pending = rest
+        if not tunnel:
+            self._take_rest(rest)
+
+    def __repr__(self) -> str:
+        state = "ended" if self._stream is None else "under way"
+        return f"<HTTP11Exchange {self._head.status} {state}>"
+
+    @property
+    def head(self) -> ResponseHead:
+        return self._head
+
+    @property
+    def trailers(self) -> RawHeaders:
+        return self._body.trailers
+
+    @property
+    def complete(self) -> bool:
+        return self._body.complete
+
+    @property
+    def stream(self) -> NetworkStream | None:
+        return self._stream
+
+    async def receive(self) -> bytes:
+        pending = self._pending
+        if pending and not self._tunnel:
+            self._pending = b""
+            return pending
+        stream = self._stream
+        if stream is None or self._body.complete:
+            return self._after_the_last()
+        body = self._body
+        try:
+            while True:
+                data = await receive(stream, self._call)
+                if data:
+                    piece = body.feed(data)
+                else:
+                    piece = b""
+                    body.end()
+                if body.complete:
+                    self._end(reusable=not body.excess)
+                    return piece
+                if piece:
+                    return piece
+        except BaseException as exc:
+            self._receive_failed(exc)
+
+    def receive_nowait(self) -> bytes | None:
+        pending = self._pending
+        if pending and not self._tunnel:
+            self._pending = b""
+            return pending
+        if self._stream is None or self._body.complete:
+            return self._after_the_last()
+        return None
+
+    def release(self) -> None:
+        if self._stream is None:
+            return
+        if self._tunnel:
+            self._end(reusable=False)
+            return
+        self._released = True
+        self._pending = b""
+        self._end(reusable=self._reusable and self._drain(self._stream))
+
+    def upgrade(self) -> NetworkStream:
+        stream = self._stream
+        if not self._tunnel:
+            raise RuntimeError(f"{self._head.status} does not hand the stream over")
+        if stream is None:
+            raise ClientConnectionError("the exchange was released")
+        rest, self._pending = self._pending, b""
+        self._stream = None
+        connection = self._connection
+        connection.stream_taken()
+        return UpgradedStream(stream, rest, lambda: connection.exchange_ended(reusable=False))
+
+    def _take_rest(self, rest: bytes) -> None:
+        """Feed the body with what came with the head."""
+        body = self._body
+        try:
+            self._pending = body.feed(rest) if rest else rest
+        except ParseError as exc:
+            self._failure = self._payload_error(exc)
+            self._pending = b""
+            self._end(reusable=False)
+        else:
+            if body.complete:
+                self._end(reusable=not body.excess)
+
+    def _end(self, *, reusable: bool) -> None:
+        if self._stream is not None:
+            self._stream = None
+            self._connection.exchange_ended(reusable=reusable and self._reusable)
+
+    def _after_the_last(self) -> bytes:
+        if self._failure is not None:
+            raise self._failure
+        if self._released:
+            raise ClientConnectionError("the exchange was released")
+        return b""
+
+    def _receive_failed(self, exc: BaseException) -> NoReturn:
+        """End the exchange, and say what happened in the words of a body."""
+        self._end(reusable=False)
+        if self._released and isinstance(exc, ClientConnectionError):
+            # Another task released it while we waited.
+            raise ClientConnectionError("the exchange was released") from None
+        if isinstance(exc, ServerTimeoutError):
+            self._failure = ClientPayloadError(str(exc))
+            raise exc
+        if isinstance(exc, ParseError | ClientConnectionError):
+            self._failure = self._payload_error(exc)
+            raise self._failure from exc
+        self._released = True
+        raise exc
+
+    def _payload_error(self, exc: Exception) -> ClientPayloadError:
+        return ClientPayloadError(f"the body from {self._call.host} broke off: {exc}")
+
+    def _drain(self, stream: NetworkStream) -> bool:
+        """Read what is left as far as it has arrived; return whether that was all."""
+        body = self._body
+        left = MAX_DRAIN
+        try:
+            while left > 0 and not body.complete:
+                data = receive_nowait(stream, self._call, left)
+                if not data:
+                    return False
+                left -= len(data)
+                body.feed(data)
+        except (ParseError, ClientError):
+            return False
+        return body.complete and not body.excess
+
+
+class UpgradedStream(NetworkStream):
+    """The stream after 101 or CONNECT, with the bytes that came with the head.
+
+    Args:
+        stream: the connection's stream.
+        rest: what comes first.
+        closed: called once, when the stream is closed or aborted.
+    """
+
+    def __init__(self, stream: NetworkStream, rest: bytes, closed: Callable[[], None]) -> None:
+        self._stream = stream
+        self._rest = rest
+        self._closed: Callable[[], None] | None = closed
+
+    def __repr__(self) -> str:
+        return f"<UpgradedStream over {self._stream!r}>"
+
+    def receive_nowait(self, max_bytes: int = MAX_READ) -> bytes:
+        if self._rest:
+            return self._take(max_bytes)
+        return self._stream.receive_nowait(max_bytes)
+
+    async def receive(self, max_bytes: int = MAX_READ) -> bytes:
+        if self._rest:
+            return self._take(max_bytes)
+        return await self._stream.receive(max_bytes)
+
+    def try_send(self, data: bytes | bytearray | memoryview) -> bool:
+        return self._stream.try_send(data)
+
+    async def flush(self) -> None:
+        await self._stream.flush()
+
+    def abort(self) -> None:
+        self._stream.abort()
+        self._note_closed()
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            self.abort()
+
+    @property
+    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
+        return self._stream.extra_attributes
+
+    def _take(self, max_bytes: int) -> bytes:
+        data, self._rest = self._rest[:max_bytes], self._rest[max_bytes:]
+        return data
+
+    def _note_closed(self) -> None:
+        self._rest = b""
+        closed, self._closed = self._closed, None
+        if closed is not None:
+            closed()

@@ -1,0 +1,157 @@
+"""Sending a body in pieces while listening for an early response.
+
+Knows: bodies that are sent in pieces, how they are framed, that a response may come before they
+are sent.
+Must not know: what the response means, what becomes of the connection.
+Called by: ``connection``.
+
+A server may answer before it has read the request (413, 401, a redirect) and then stop reading. So
+while the body is sent, a second task listens. It runs in a task group that is entered here and left
+before `Upload.run` returns. The body itself runs in the caller's own task: it is the user's code,
+and may have scopes and context variables of its own.
+
+When the listener has the final head it cancels the sending; when the sending is done it cancels
+the listener, which loses no bytes by that. Only the call's total limits the listening: a server has
+no need to speak while it is spoken to. No exception group leaves.
+"""
+
+from __future__ import annotations
+
+import anyio
+
+from ..._net.deadlines import Phase, within
+from ...exceptions import UploadAbortedError
+from ..base import BodySource
+from .framing import RequestFraming
+from .wire import Wire
+from .writing import LAST_CHUNK, encode_chunk
+
+__all__ = ("BytesSource", "Upload")
+
+#: As much of a body at hand goes out in one piece.
+PIECE = 64 * 1024
+
+
+class BytesSource:
+    """A large body at hand, in pieces.
+
+    Args:
+        data: the body.
+    """
+
+    __slots__ = ("_view",)
+
+    def __init__(self, data: bytes) -> None:
+        self._view = memoryview(data)
+
+    @property
+    def size(self) -> int:
+        """How many bytes are left."""
+        return len(self._view)
+
+    async def next_chunk(self) -> bytes:
+        """Return the next piece."""
+        piece, self._view = self._view[:PIECE], self._view[PIECE:]
+        return bytes(piece)
+
+    async def aclose(self) -> None:
+        """Nothing to give up."""
+
+
+class Upload:
+    """One body on its way.
+
+    Args:
+        wire: where it goes.
+        body: what is sent.
+        framing: how.
+    """
+
+    __slots__ = ("_body", "_chunked", "_failure", "_left", "_length", "_sent", "_wire")
+
+    def __init__(self, wire: Wire, body: BodySource, framing: RequestFraming) -> None:
+        self._wire = wire
+        self._body = body
+        self._chunked = framing.chunked
+        self._length = self._left = framing.length
+        self._sent = False
+        self._failure: Exception | None = None
+
+    async def run(self, head: bytes) -> bool:
+        """Send ``head`` and the body.
+
+        Returns:
+            Whether all of the body was sent; if not, the final head is there.
+
+        Raises:
+            UploadAbortedError: the body is shorter or longer than its Content-Length.
+            ClientConnectionError: the connection failed, or a limit ran out.
+            ParseError: what came is not a response.
+            BaseException: what the body raised.
+        """
+        first = b""
+        size = self._body.size
+        if size is not None and head:
+            # The source knows its size, so it is unlikely to keep us waiting: one send for both.
+            first = await within(self._wire.call, Phase.TOTAL, self._body.next_chunk)
+            self._count(first)
+            if len(first) == size:
+                return await self._wire.say(head + self._framed(first, last=True))
+        await self._run_beside_listener(head, first)
+        return self._sent
+
+    async def _run_beside_listener(self, head: bytes, first: bytes) -> None:
+        failure: BaseException | None = None
+        async with anyio.create_task_group() as tasks:
+            with anyio.CancelScope() as sending:
+                tasks.start_soon(self._listen, sending)
+                try:
+                    self._sent = await self._send_all(head, first)
+                except anyio.get_cancelled_exc_class():
+                    raise
+                except BaseException as exc:
+                    # Out of the group by itself, not inside an ExceptionGroup.
+                    failure = exc
+            tasks.cancel_scope.cancel()
+        failure = failure or self._failure
+        if failure is not None:
+            raise failure
+
+    async def _send_all(self, head: bytes, first: bytes) -> bool:
+        wire = self._wire
+        opening = head + self._framed(first)
+        if opening and not await wire.say(opening):
+            return False
+        while chunk := await self._body.next_chunk():
+            self._count(chunk)
+            if not await wire.say(self._framed(chunk)):
+                return False
+        if self._left:
+            raise UploadAbortedError(
+                f"the body ended after {self._length - self._left} of {self._length} bytes"
+            )
+        return not self._chunked or await wire.say(LAST_CHUNK)
+
+    async def _listen(self, sending: anyio.CancelScope) -> None:
+        try:
+            while not self._wire.answered:
+                await self._wire.hear(Phase.TOTAL)
+        except Exception as exc:
+            self._failure = exc
+        sending.cancel()
+
+    def _count(self, chunk: bytes) -> None:
+        """Hold the body to its Content-Length: what is inconsistent with it is not sent."""
+        if self._chunked:
+            return
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise UploadAbortedError(
+                f"the body is longer than its Content-Length of {self._length} bytes"
+            )
+
+    def _framed(self, chunk: bytes, *, last: bool = False) -> bytes:
+        if not self._chunked:
+            return chunk
+        data = encode_chunk(chunk) if chunk else b""
+        return data + LAST_CHUNK if last else data

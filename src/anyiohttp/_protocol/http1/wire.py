@@ -1,0 +1,115 @@
+"""One request's view of the stream: sending, hearing, and whether anything was heard.
+
+Knows: the stream, the call's limits, the parser that is fed with what is heard.
+Must not know: how bodies are framed, what the response means.
+Called by: ``connection`` and ``upload``, until the final head is there.
+
+Whether a request may be sent again turns on one fact, noted here on the error itself: whether not
+a byte of a response was seen (`ClientConnectionError.unanswered`).
+"""
+
+from __future__ import annotations
+
+import anyio
+
+from ..._net.call import Call
+from ..._net.deadlines import Phase
+from ..._net.streams import NetworkStream
+from ..._net.transfer import receive, receive_nowait, send
+from ...exceptions import (
+    ClientConnectionError,
+    ClientError,
+    ServerDisconnectedError,
+    ServerTimeoutError,
+)
+from .parsing import ParseError, ResponseParser
+
+__all__ = ("Wire",)
+
+#: How long ``100 Continue`` is waited for. RFC 9110 10.1.1: not indefinitely; curl's choice.
+CONTINUE_TIMEOUT = 1.0
+
+
+class Wire:
+    """The stream, for the time between a request's first byte and the final head's last.
+
+    Args:
+        stream: carries the exchange.
+        call: whose limits apply.
+        parser: is fed with what is heard.
+
+    Attributes:
+        used: whether sending began, so that the connection is no longer as it was.
+    """
+
+    __slots__ = ("call", "parser", "stream", "used")
+
+    def __init__(self, stream: NetworkStream, call: Call, parser: ResponseParser) -> None:
+        self.stream = stream
+        self.call = call
+        self.parser = parser
+        self.used = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether the final head is there."""
+        return self.parser.head is not None
+
+    async def say(self, data: bytes) -> bool:
+        """Send all of ``data``.
+
+        Returns:
+            Whether it went. If not, the connection failed, but the final response had arrived
+            before (a refusal followed by a reset, for example).
+
+        Raises:
+            ClientConnectionError: the connection failed, or a limit ran out.
+        """
+        self.used = True
+        try:
+            await send(self.stream, data, self.call)
+        except ServerTimeoutError:
+            raise
+        except ClientConnectionError as exc:
+            self._hear_what_has_arrived()
+            if self.answered:
+                return False
+            exc.unanswered = not self.parser.started
+            raise
+        return True
+
+    async def hear(self, phase: Phase = Phase.SOCK_READ) -> None:
+        """Wait for bytes and feed the parser.
+
+        Raises:
+            ClientConnectionError: the connection failed or ended, or a limit ran out.
+            ParseError: what came is not a response.
+
+        A cancellation loses nothing that has arrived.
+        """
+        parser = self.parser
+        try:
+            data = await receive(self.stream, self.call, phase)
+            if not data:
+                seen = "in the middle of a response's head" if parser.started else "without a word"
+                raise ServerDisconnectedError(f"{self.call.host} closed the connection {seen}")
+        except ServerTimeoutError:
+            raise
+        except ClientConnectionError as exc:
+            exc.unanswered = not parser.started
+            raise
+        parser.feed(data)
+
+    async def await_continue(self) -> None:
+        """Wait for 100, for a final response, or until a bounded time is over."""
+        parser = self.parser
+        with anyio.move_on_after(CONTINUE_TIMEOUT):
+            while parser.head is None and not parser.continued:
+                await self.hear(Phase.TOTAL)
+
+    def _hear_what_has_arrived(self) -> None:
+        try:
+            while not self.answered and (data := receive_nowait(self.stream, self.call)):
+                self.parser.feed(data)
+        except (ClientError, ParseError):
+            pass  # the failure to send is what will be reported

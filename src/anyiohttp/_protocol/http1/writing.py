@@ -1,0 +1,123 @@
+"""A request's head, and chunks, as bytes.
+
+Knows: the grammar of RFC 9112 sections 3 (request line) and 5 (fields), and of chunks (7.1).
+Must not know: what the fields mean; how the body is framed (``framing`` says that).
+Called by: ``connection`` and ``upload``.
+
+Nothing goes out that could be read as more than one line: a method, a target, an authority, a name
+or a value that does not fit the grammar is refused, and the error names it without showing a value,
+which may be a credential.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from ...exceptions import InvalidRequestError
+from ..base import HTTP_11, RequestHead
+from .framing import Control, RequestFraming
+
+__all__ = ("LAST_CHUNK", "encode_chunk", "write_head")
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+#: RFC 9110 5.6.2.
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+#: Controls other than tab (RFC 9110 5.5); of these CR, LF and NUL are the dangerous ones.
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+#: Host and port; what would start a path, a query, a fragment or user information is out.
+_AUTHORITY = re.compile(r"[!-~]+")
+_NOT_IN_AUTHORITY = frozenset("/?#@\\")
+
+
+def write_head(head: RequestHead, control: Control, framing: RequestFraming) -> bytes:
+    """Return a request's head.
+
+    ``Host`` comes first unless the caller set it (RFC 9112 3.2); the framing's own field and what
+    HTTP/1.0 needs to keep the connection come last.
+
+    Args:
+        head: the request.
+        control: its ``framing.request_control``.
+        framing: how its body will be sent.
+
+    Raises:
+        InvalidRequestError: a part of it must not be sent.
+    """
+    lines = [f"{_request_target(head)} HTTP/{head.version[0]}.{head.version[1]}"]
+    hosts = control.get("host")
+    if not hosts:
+        lines.append(f"Host: {head.authority}")
+    elif len(hosts) > 1:
+        raise InvalidRequestError("there can be only one Host")
+    for name, value in head.headers:
+        if not _is_token(name):
+            raise InvalidRequestError(f"invalid header name {name!r}")
+        # `isprintable` is the fast test; it also stops at characters that may be sent.
+        if not value.isprintable() and _CONTROLS.search(value):
+            raise InvalidRequestError(f"the value of header {name!r} has a control character")
+        lines.append(f"{name}: {value}")
+    if framing.field:
+        lines.append(framing.field)
+    if head.expect_continue and framing.has_content and "expect" not in control:
+        lines.append("Expect: 100-continue")
+    if head.version < HTTP_11 and "connection" not in control:
+        lines.append("Connection: keep-alive")
+    lines.append("\r\n")
+    try:
+        return "\r\n".join(lines).encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError(_not_encodable(head)) from None
+
+
+def encode_chunk(data: bytes) -> bytes:
+    """Return ``data``, which must not be empty, as one chunk (RFC 9112 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _request_target(head: RequestHead) -> str:
+    """Return the method and the target in the form RFC 9112 3.2 wants."""
+    method, authority, target = head.method, head.authority, head.target
+    if not _is_token(method):
+        raise InvalidRequestError(f"invalid method {method!r}")
+    if not _is_authority(authority):
+        raise InvalidRequestError("the authority is not a host with an optional port")
+    if method == "CONNECT":
+        return f"CONNECT {authority}"
+    # ASCII, printable and no space: exactly 0x21 to 0x7e. A fragment is never sent.
+    if not (target.isascii() and target.isprintable()) or " " in target or "#" in target:
+        raise InvalidRequestError(
+            "the request target has a space, a control, a fragment or a non-ASCII character"
+        )
+    if target == "*" and method == "OPTIONS":
+        target = "" if head.absolute else "*"
+    elif target[:1] != "/":
+        raise InvalidRequestError("the request target must begin with '/'")
+    if head.absolute:
+        if not head.scheme.isalpha():
+            raise InvalidRequestError("invalid scheme")
+        target = f"{head.scheme}://{authority}{target}"
+    return f"{method} {target}"
+
+
+@lru_cache(maxsize=512)
+def _is_token(text: str) -> bool:
+    return _TOKEN.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=512)
+def _is_authority(text: str) -> bool:
+    return _AUTHORITY.fullmatch(text) is not None and _NOT_IN_AUTHORITY.isdisjoint(text)
+
+
+def _not_encodable(head: RequestHead) -> str:
+    """Say which header holds a lone surrogate, the only thing UTF-8 cannot encode."""
+    for name, value in head.headers:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return f"the value of header {name!r} cannot be encoded"
+    return "the request's head cannot be encoded"  # pragma: no cover - all else is ASCII
