@@ -137,35 +137,28 @@ class RequestOptions:
         if not kwargs:
             return self
         changes: dict[str, object] = {}
-        tls: dict[str, object] = {}
-        limits: dict[str, object] = {}
+        groups: dict[str, dict[str, object]] = {"tls": {}, "limits": {}}
         for name, value in kwargs.items():
-            if name in _TLS_NAMES:
-                tls[name] = value
-            elif name == "timeout":
-                if value is not UNSET:
-                    changes[name] = timeout_from(value)
-            elif name not in _REQUEST_NAMES:
+            if name not in _REQUEST_NAMES:
                 raise TypeError(f"request() got an unexpected keyword argument {name!r}")
-            elif value is None and name in _NONE_MEANS_DEFAULT:
+            if value is UNSET or (value is None and name in _NONE_MEANS_DEFAULT):
                 continue
-            elif name in _LIMIT_NAMES:
-                limits[name] = value
-            else:
-                changes[name] = value
-        if tls:
-            changes["tls"] = tls_options(**tls)  # type: ignore[arg-type]
-        if limits:
-            changes["limits"] = replace(self.limits, **limits)  # type: ignore[arg-type]
-        if "proxy" in changes and "proxy_auth" not in changes:
-            # The session's credentials belong to the session's proxy, and to no other.
-            if changes["proxy"] != self.proxy:
-                changes["proxy_auth"] = None
+            groups.get(_GROUPS.get(name, ""), changes)[name] = value
+        if "timeout" in changes:
+            changes["timeout"] = timeout_from(changes["timeout"])
+        if groups["tls"]:
+            changes["tls"] = tls_options(**groups["tls"])  # type: ignore[arg-type]
+        if groups["limits"]:
+            changes["limits"] = replace(self.limits, **groups["limits"])  # type: ignore[arg-type]
+        # The session's credentials belong to the session's proxy, and to no other.
+        if changes.get("proxy", self.proxy) != self.proxy:
+            changes.setdefault("proxy_auth", None)
         return replace(self, **changes) if changes else self  # type: ignore[arg-type]
 
 
 _TLS_NAMES = frozenset({"ssl", "verify_ssl", "ssl_context", "fingerprint", "server_hostname"})
 _LIMIT_NAMES = frozenset({"max_line_size", "max_field_size", "max_headers"})
+_GROUPS = dict.fromkeys(_TLS_NAMES, "tls") | dict.fromkeys(_LIMIT_NAMES, "limits")
 _NONE_MEANS_DEFAULT = _LIMIT_NAMES | {
     "raise_for_status",
     "read_bufsize",

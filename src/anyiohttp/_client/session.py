@@ -12,22 +12,20 @@ from __future__ import annotations
 
 import json as json_module
 import warnings
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TypeVar, Unpack
 
-from multidict import CIMultiDict, CIMultiDictProxy
-from yarl import URL
+from multidict import CIMultiDict
 
 from .._connect.connectors import BaseConnector, TCPConnector
-from .._message.formdata import FormData
 from .._message.payloads import CompressedPayload, JsonPayload, Payload, make_payload
-from .._message.response import ClientResponse
+from .._message.response import ClientResponse, ResponseOptions
 from .._net.call import Call
 from .._net.deadlines import DEFAULT_TIMEOUT, ClientTimeout
 from .._protocol.base import HTTP_11, Exchange, HttpVersion, MessageLimits
 from ..abc import AbstractCookieJar
-from ..exceptions import ClientConnectionError
 from ..typedefs import JSONEncoder, LooseCookies, LooseHeaders, Query, StrOrURL
 from .auth import BasicAuth, credentials_from_url
 from .contexts import RequestContext
@@ -56,6 +54,7 @@ from .pipeline import (
     build_pipeline,
 )
 from .request import ClientRequest
+from .set_cookie import parse_response_cookies
 from .urls import check_base_url, has_empty_query, prepare_url
 
 __all__ = ("ClientSession", "request")
@@ -151,7 +150,9 @@ class ClientSession:
         self._auth = auth
         self._json_serialize = json_serialize
         self._response_class = response_class
-        self._resolve_charset = fallback_charset_resolver
+        self._reading = ResponseOptions(
+            auto_decompress, read_bufsize, fallback_charset_resolver, parse_response_cookies
+        )
         self._trust_env = trust_env
         self._requote_redirect_url = requote_redirect_url
         self._cookie_jar = CookieJar() if cookie_jar is None else cookie_jar
@@ -301,15 +302,24 @@ class ClientSession:
         return body
 
     def _make_response(self, request: ClientRequest, exchange: Exchange) -> ClientResponse:
+        reading = self._reading
         options = request.options
+        if (options.auto_decompress, options.read_bufsize) != (
+            reading.auto_decompress,
+            reading.read_bufsize,
+        ):
+            reading = replace(
+                reading,
+                auto_decompress=options.auto_decompress,
+                read_bufsize=options.read_bufsize,
+            )
         return self._response_class(
             request.method,
             request.url,
             exchange=exchange,
             request_info=request.request_info,
-            auto_decompress=options.auto_decompress,
-            read_bufsize=options.read_bufsize,
-            fallback_charset_resolver=self._resolve_charset,
+            options=reading,
+            session=self,
         )
 
     # --- life ---
@@ -458,3 +468,21 @@ def request(
         connector = TCPConnector(force_close=True)
     session = ClientSession(version=version, connector=connector, connector_owner=owner)
     return RequestContext(_one_shot(session, method, url, kwargs))
+
+
+async def _one_shot(
+    session: ClientSession, method: str, url: StrOrURL, kwargs: RequestKwargs
+) -> ClientResponse:
+    def end() -> None:
+        connector = session.connector
+        if connector is not None and session.connector_owner:
+            connector.close()
+        session.detach()
+
+    try:
+        response = await session.request(method, url, **kwargs)
+    except BaseException:
+        end()
+        raise
+    response.call_at_end(end)
+    return response
