@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import socket
 import ssl
+import struct
 import zlib
 from base64 import b64encode
 
@@ -218,6 +220,17 @@ async def test_slow_ends_with_the_client(loopback: LoopbackServer) -> None:
     assert repr(loopback.counts).startswith("<Counts connections=1 open=0 requests=1 ")
 
 
+async def test_slow_ends_with_a_reset(loopback: LoopbackServer) -> None:
+    async with await connect(loopback.url) as stream:
+        await stream.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        await loopback.counts.wait_for(lambda counts: counts.requests == 1)
+        await stream.send(b"more")
+        sock = stream.extra(anyio.abc.SocketAttribute.raw_socket)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await anyio.aclose_forcefully(stream)
+    await loopback.counts.wait_for(lambda counts: counts.open == 0)
+
+
 async def test_persistence(loopback: LoopbackServer) -> None:
     get = b"GET /status/200 HTTP/1.1\r\nHost: x\r\n\r\n"
     post = b"POST /status/200 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
@@ -363,8 +376,6 @@ async def test_refuses_what_it_cannot_forward(loopback: LoopbackServer) -> None:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])

@@ -147,13 +147,6 @@ class BodyReader:
         self.ended = self._left == 0 and not self._chunked
         return data
 
-    async def read(self) -> bytes:
-        """Return all that is left."""
-        parts: list[bytes] = []
-        while data := await self.receive():
-            parts.append(data)
-        return b"".join(parts)
-
     async def _start_chunk(self) -> bool:
         """Read a chunk's size, or the trailers. Returns whether there is a chunk."""
         if self._in_chunks and await self._read_line():
