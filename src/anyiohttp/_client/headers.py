@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from typing import cast
 
-from multidict import CIMultiDict, getversion, istr
+from multidict import CIMultiDict, MultiDict, getversion, istr
 
 from .._message.codings import accept_encoding
 from .._message.payloads import Payload
@@ -51,6 +52,8 @@ class DefaultHeaders:
         )
         self._plain: CIMultiDict[str] = CIMultiDict()
         self._plain_of = -1
+        # What `getversion` takes by its annotations.
+        self._counted = cast("MultiDict[object]", self.own)
 
     def merged(
         self, headers: LooseHeaders | None, skip_auto_headers: Iterable[str] | None
@@ -61,7 +64,7 @@ class DefaultHeaders:
         """
         if not headers and not skip_auto_headers:
             # `own` is the user's to change at any time; multidict counts the changes.
-            if self._plain_of != (version := getversion(self.own)):
+            if self._plain_of != (version := getversion(self._counted)):
                 self._plain = self._with_automatic(self.own.copy(), self._skipped_names(None))
                 self._plain_of = version
             return self._plain.copy()

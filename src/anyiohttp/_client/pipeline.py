@@ -252,7 +252,8 @@ class SendCookies:
         jar = self.jar
         stored = jar.cookie_header(request.url) if len(jar) else ""
         if stored or request.cookies:
-            merged = merge_cookie_header(stored, request.cookies, request.headers.get(_COOKIE))
+            by_hand = "; ".join(request.headers.getall(_COOKIE, ()))
+            merged = merge_cookie_header(stored, request.cookies, by_hand, url=request.url, jar=jar)
             if merged:
                 request.headers[_COOKIE] = merged
         response = await handle(request)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json as json_module
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TypeVar, Unpack
@@ -219,22 +219,20 @@ class ClientSession:
         return RequestContext(self._request("HEAD", url, **kwargs))
 
     def post(
-        self, url: StrOrURL, *, data: object = None, **kwargs: Unpack[RequestKwargs]
+        self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
     ) -> RequestContext[ClientResponse]:
         """Make a POST request (see `request`)."""
-        return RequestContext(self._request("POST", url, data=data, **kwargs))
+        return RequestContext(self._request("POST", url, **kwargs))
 
-    def put(
-        self, url: StrOrURL, *, data: object = None, **kwargs: Unpack[RequestKwargs]
-    ) -> RequestContext[ClientResponse]:
+    def put(self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]) -> RequestContext[ClientResponse]:
         """Make a PUT request (see `request`)."""
-        return RequestContext(self._request("PUT", url, data=data, **kwargs))
+        return RequestContext(self._request("PUT", url, **kwargs))
 
     def patch(
-        self, url: StrOrURL, *, data: object = None, **kwargs: Unpack[RequestKwargs]
+        self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
     ) -> RequestContext[ClientResponse]:
         """Make a PATCH request (see `request`)."""
-        return RequestContext(self._request("PATCH", url, data=data, **kwargs))
+        return RequestContext(self._request("PATCH", url, **kwargs))
 
     def delete(
         self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
@@ -277,7 +275,8 @@ class ClientSession:
             call=Call(timeout=options.timeout),
             session=self,
             auth=auth,
-            cookies=cookies,
+            # An iterator must do for every hop.
+            cookies=cookies if cookies is None or isinstance(cookies, Mapping) else list(cookies),
         )
         request.url_auth = url_auth
         request.empty_query = has_empty_query(url)
