@@ -127,7 +127,7 @@ class TransferEncodedPayload(_CodedPayload):
 
     def __init__(self, payload: Payload, encoding: str) -> None:
         super().__init__(payload)
-        if encoding not in _TRANSFER_ENCODERS:
+        if encoding not in TRANSFER_ENCODERS:
             raise InvalidRequestError(f"unknown content transfer encoding: {encoding}")
         self.transfer_encoding = encoding
 
@@ -138,7 +138,7 @@ class TransferEncodedPayload(_CodedPayload):
         return 4 * ((self._inner.size + 2) // 3)
 
     def _make_encoder(self) -> _Encoder:
-        return _TRANSFER_ENCODERS[self.transfer_encoding]()
+        return TRANSFER_ENCODERS[self.transfer_encoding]()
 
 
 class _Base64:
@@ -180,7 +180,7 @@ class _QuotedPrintable:
         return binascii.b2a_qp(self._rest)
 
 
-_TRANSFER_ENCODERS: dict[str, type[_Base64 | _QuotedPrintable]] = {
+TRANSFER_ENCODERS: dict[str, type[_Base64 | _QuotedPrintable]] = {
     "base64": _Base64,
     "quoted-printable": _QuotedPrintable,
 }

@@ -261,8 +261,8 @@ class IOBasePayload(Payload):
             if self._start is not None:
                 file.seek(self._start)
         amount = BLOCK
-        if self._size is not None:
-            amount = min(BLOCK, self._size - self._given + 1)  # one more, to notice a longer file
+        if self._size is not None and self._size - self._given <= BLOCK:
+            amount = self._size - self._given + 1  # one more, to notice a file that grew
         read = getattr(file, "read1", file.read) if self._endless else file.read
         while True:
             data = read(amount)
