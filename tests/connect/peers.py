@@ -5,10 +5,11 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import anyio
 from anyio.abc import ByteStream
@@ -18,7 +19,7 @@ from anyiohttp._net.streams import NetworkStream, SocketStream
 from anyiohttp._net.tls import TLSStream
 from anyiohttp.abc import AbstractResolver, ResolveResult
 
-Handler = Callable[[ByteStream], Awaitable[None]]
+Handler = Callable[[NetworkStream], Awaitable[None]]
 
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, OSError)
 
@@ -43,7 +44,7 @@ class Peer:
         return b"".join(self.received)
 
 
-async def echo(stream: ByteStream) -> None:
+async def echo(stream: NetworkStream) -> None:
     """Send back what comes until the peer ends."""
     while True:
         await stream.send(await stream.receive())
@@ -102,30 +103,42 @@ async def _secured(raw: NetworkStream, context: ssl.SSLContext, peer: Peer) -> T
     return stream
 
 
-class _Recorder(ByteStream):
+class _Recorder(NetworkStream):
     """A stream that notes what arrives."""
 
-    def __init__(self, stream: ByteStream, peer: Peer) -> None:
+    def __init__(self, stream: NetworkStream, peer: Peer) -> None:
         self._stream = stream
         self._seen = bytearray()
         peer.received.append(self._seen)
+
+    def receive_nowait(self, max_bytes: int = 65536) -> bytes:
+        data = self._stream.receive_nowait(max_bytes)
+        self._seen += data
+        return data
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
         data = await self._stream.receive(max_bytes)
         self._seen += data
         return data
 
-    async def send(self, item: bytes) -> None:
-        await self._stream.send(item)
+    def try_send(self, data: bytes | bytearray | memoryview) -> bool:
+        return self._stream.try_send(data)
 
-    async def send_eof(self) -> None:
-        await self._stream.send_eof()
+    async def flush(self) -> None:
+        await self._stream.flush()
+
+    def abort(self) -> None:
+        self._stream.abort()
 
     async def aclose(self) -> None:
         await self._stream.aclose()
 
+    @property
+    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
+        return self._stream.extra_attributes
 
-async def read_head(stream: ByteStream) -> bytes:
+
+async def read_head(stream: NetworkStream) -> bytes:
     """Return a message head, its empty line included; nothing may follow it."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
@@ -136,7 +149,7 @@ async def read_head(stream: ByteStream) -> bytes:
 def proxy(target_port: int, answer: bytes = b"HTTP/1.1 200 OK\r\n\r\n") -> Handler:
     """A proxy that answers any CONNECT alike and relays to a port of this machine."""
 
-    async def handle(stream: ByteStream) -> None:
+    async def handle(stream: NetworkStream) -> None:
         await read_head(stream)
         await stream.send(answer)
         async with (
@@ -160,7 +173,7 @@ async def _relay(source: ByteStream, sink: ByteStream, scope: anyio.CancelScope)
 def answering(*pieces: bytes) -> Handler:
     """Read a head, send the pieces one by one, then read until the peer ends."""
 
-    async def handle(stream: ByteStream) -> None:
+    async def handle(stream: NetworkStream) -> None:
         await read_head(stream)
         for piece in pieces:
             await stream.send(piece)
@@ -170,13 +183,13 @@ def answering(*pieces: bytes) -> Handler:
     return handle
 
 
-async def silent(stream: ByteStream) -> None:
+async def silent(stream: NetworkStream) -> None:
     """Say nothing until the peer ends."""
     while True:
         await stream.receive()
 
 
-async def gone(stream: ByteStream) -> None:
+async def gone(stream: NetworkStream) -> None:
     """Hang up at once."""
 
 

@@ -124,7 +124,7 @@ async def test_localhost_is_found_without_a_network(system: Callable[[Answer], A
 
 @pytest.mark.parametrize("host", ["a..b.test", "x" * 64 + ".test", "a\0b"])
 async def test_impossible_names_are_not_found(host: str) -> None:
-    with pytest.raises(socket.gaierror, match="not a host name|not known|No address"):
+    with pytest.raises(socket.gaierror, match=r"not a host name|not known|No address"):
         await ThreadedResolver().resolve(host, 80)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import random
 import socket
+from contextlib import suppress
 from dataclasses import replace
 
 import anyio
@@ -122,21 +123,63 @@ async def test_without_a_delay_addresses_are_tried_in_turn() -> None:
             assert peer.accepted <= 1
 
 
-async def test_of_two_winners_one_is_closed() -> None:
-    made: list[socket.socket] = []
+class HeldSocket(socket.socket):
+    """A socket that seems to be connecting until its other end, `far`, lets it write."""
+
+    far: socket.socket
+
+    @classmethod
+    def make(cls, _: AddrInfo) -> HeldSocket:
+        near, far = socket.socketpair()
+        sock = cls(fileno=near.detach())
+        sock.far = far
+        sock.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                sock.send(b"x" * 65536)
+        return sock
+
+    def connect_ex(self, _: object) -> int:  # type: ignore[override]
+        return errno.EINPROGRESS
+
+    def getsockname(self) -> str:
+        return "near"
+
+    def let_go(self) -> None:
+        self.far.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                self.far.recv(1 << 20)
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_of_two_that_connect_at_once_one_is_closed(cancelled: bool) -> None:
+    made: list[HeldSocket] = []
+    won: list[object] = []
 
     def factory(info: AddrInfo) -> socket.socket:
-        made.append(socket.socket(*info[:3]))
+        made.append(HeldSocket.make(info))
         return made[-1]
 
-    options = TCPOptions(happy_eyeballs_delay=0, socket_factory=factory)
-    async with listening() as peer:
-        for _ in range(20):
-            made.clear()
-            stream = await open_tcp([address(peer.port)] * 4, options)
-            alive = [sock for sock in made if sock.fileno() != -1]
-            assert alive == [stream.extra(SocketAttribute.raw_socket)]
-            stream.abort()
+    async def connect() -> None:
+        options = TCPOptions(happy_eyeballs_delay=0, socket_factory=factory)
+        stream = await open_tcp([address(80), address(81)], options)
+        won.append(stream.extra(SocketAttribute.raw_socket))
+        assert [sock for sock in made if sock.fileno() != -1] == won
+        stream.abort()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(connect)
+        await anyio.wait_all_tasks_blocked()
+        for sock in made:
+            sock.let_go()
+        if cancelled:
+            tasks.cancel_scope.cancel()
+    assert len(made) == 2
+    assert len(won) == (0 if cancelled else 1)
+    assert all(sock.fileno() == -1 for sock in made)
+    for sock in made:
+        sock.far.close()
 
 
 @pytest.mark.parametrize("delay", [None, 0.001])

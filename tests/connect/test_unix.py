@@ -72,7 +72,7 @@ async def test_waits_while_the_queue_is_full(unix_path: Path) -> None:
         with anyio.move_on_after(0.02) as scope:
             await open_unix(unix_path)
         assert scope.cancelled_caught
-        for filler in fillers[:-1]:
+        for _ in fillers[:-1]:
             listener.accept()[0].close()
         with anyio.fail_after(10):
             stream = await open_unix(unix_path)

@@ -106,11 +106,7 @@ class Dialer:
         A cancelled dial leaves nothing behind.
         """
         stream = await within(call, Phase.SOCK_CONNECT, self._make_stream, key, call)
-        try:
-            return open_connection(stream)
-        except BaseException:
-            stream.abort()
-            raise
+        return open_connection(stream)
 
     def clear_dns_cache(self, host: str | None = None, port: int | None = None) -> None:
         """Forget the addresses of a host and port; all, if none is given."""

@@ -19,10 +19,10 @@ from .._net.streams import NetworkStream
 from .._protocol.base import RawHeaders, RequestHead
 from .._protocol.opening import open_connection
 from ..exceptions import (
+    ClientConnectionResetError,
     ClientHttpProxyError,
     ClientOSError,
     ServerDisconnectedError,
-    ServerTimeoutError,
 )
 from .key import ConnectionKey, ProxyRoute
 from .resolver import without_zone
@@ -85,10 +85,7 @@ async def open_tunnel(
             message=answer.reason or _phrase(answer.status),
             headers=_decoded(answer.headers),
         )
-    except ServerTimeoutError:
-        stream.abort()
-        raise
-    except (ServerDisconnectedError, ClientOSError) as exc:
+    except (ServerDisconnectedError, ClientConnectionResetError, ClientOSError) as exc:
         stream.abort()
         # The peer of this exchange is the proxy, not the host the call's messages speak of.
         text = f"the proxy ended the connection instead of answering CONNECT {authority}"
@@ -112,8 +109,7 @@ def _authority(key: ConnectionKey) -> str:
 
 
 def _connect_info(key: ConnectionKey, route: ProxyRoute) -> ConnectInfo:
-    scheme = "https" if key.is_ssl else "http"
-    url = URL.build(scheme=scheme, host=key.host, port=port_of(key), encoded=True)
+    url = URL(f"{'https' if key.is_ssl else 'http'}://{_authority(key)}")
     shown: CIMultiDict[str] = CIMultiDict(route.headers)
     shown.popall("Proxy-Authorization", None)
     return ConnectInfo(url, "CONNECT", CIMultiDictProxy(shown), url)

@@ -54,8 +54,5 @@ async def _connect(sock: socket.socket, path: str | bytes) -> None:
             break
         await anyio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
-    if code == errno.EINPROGRESS:
-        await anyio.wait_writable(sock)
-        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
         raise OSError(code, os.strerror(code))
