@@ -308,6 +308,17 @@ async def test_own_routes_and_failing_handlers(caplog: pytest.LogCaptureFixture)
     assert "a handler failed" in caplog.text
 
 
+async def test_failures_of_the_block_are_not_wrapped() -> None:
+    with pytest.raises(LookupError, match="mine"):
+        async with serve() as server, await connect(server.url):
+            raise LookupError("mine")
+    with anyio.CancelScope() as scope:
+        async with serve() as server, await connect(server.url):
+            scope.cancel()
+            await anyio.sleep(1)
+    assert scope.cancelled_caught
+
+
 async def test_more_unwanted_body_than_is_worth_reading(loopback: LoopbackServer) -> None:
     async with await connect(loopback.url) as stream:
         await stream.send(

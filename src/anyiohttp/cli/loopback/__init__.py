@@ -8,15 +8,18 @@ the client's is not shared by its server. It is not meant to face the internet.
 """
 
 from .connection import Handler
-from .messages import Request, Response, json_response
+from .messages import BodyWriter, Request, Response, Send, Takeover, json_response
 from .server import Counts, LoopbackServer, serve
 
 __all__ = (
+    "BodyWriter",
     "Counts",
     "Handler",
     "LoopbackServer",
     "Request",
     "Response",
+    "Send",
+    "Takeover",
     "json_response",
     "serve",
 )
