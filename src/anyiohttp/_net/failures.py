@@ -67,7 +67,7 @@ def as_os_error(exc: BaseException) -> OSError:
     while seen is not None:
         if isinstance(seen, OSError):
             return seen
-        seen = seen.__cause__ or seen.__context__
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     if isinstance(exc, anyio.BrokenResourceError | anyio.EndOfStream | anyio.ClosedResourceError):
         return ConnectionResetError(errno.ECONNRESET, str(exc) or os.strerror(errno.ECONNRESET))
     return OSError(errno.EIO, str(exc) or type(exc).__name__)
