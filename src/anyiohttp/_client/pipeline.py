@@ -175,7 +175,8 @@ class FollowRedirects:
             await _rewind(request)
         else:
             following.body = None
-        following.url_auth = plan.auth
+        if plan.auth is not None or plan.cross_origin:
+            following.url_auth = plan.auth
         following.empty_query = plan.empty_query
         following.redirected = True
         if plan.cross_origin:
