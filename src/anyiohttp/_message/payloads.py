@@ -11,8 +11,6 @@ what wraps another payload, ``multipart`` and ``formdata`` what is made of sever
 
 from __future__ import annotations
 
-import inspect
-
 from ..exceptions import BodyNotReplayableError, InvalidBodyError
 from .formdata import FormData
 from .multipart import MultipartWriter
@@ -101,9 +99,4 @@ def _form(data: object) -> FormData:
     try:
         return FormData(data)
     except InvalidBodyError as exc:
-        hint = ""
-        if inspect.isgenerator(data):
-            hint = "; a generator cannot be waited for: write an async generator"
-        raise InvalidBodyError(
-            f"{type(data).__name__} cannot be sent as a body ({exc}){hint}"
-        ) from None
+        raise InvalidBodyError(f"{type(data).__name__} cannot be sent as a body: {exc}") from None
