@@ -32,6 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.integration)
 
 
+@pytest.fixture
+def unused_port() -> int:
+    """A port of 127.0.0.1 where nobody listens."""
+    return free_ports(1)[0]
+
+
 @dataclass(frozen=True)
 class Nginx:
     """A running nginx.
