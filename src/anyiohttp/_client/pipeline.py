@@ -344,6 +344,7 @@ class Send:
             server_hostname=tls.server_hostname,
             proxy=request.proxy,
         )
+        request.proxy = key.proxy
         request.absolute = key.proxy is not None and not key.tunnel
         head = request.head()
         lease = await self._connector.acquire(key, call)

@@ -144,7 +144,7 @@ class ClientRequest:
             scheme=http_scheme(url.scheme),
             authority=authority_of(url),
             target=request_target(url, empty_query=self.empty_query),
-            headers=tuple(self.headers.items()),
+            headers=self._wire_headers(),
             absolute=self.absolute,
             version=options.version,
             chunked=bool(options.chunked) and self.body is not None,
@@ -153,6 +153,18 @@ class ClientRequest:
             read_until_eof=options.read_until_eof,
             limits=options.limits,
         )
+
+    def _wire_headers(self) -> tuple[tuple[str, str], ...]:
+        """Return the fields as they go out: those for a forwarding proxy are added only here."""
+        fields = tuple(self.headers.items())
+        proxy = self.proxy
+        if proxy is None or not self.absolute:
+            return fields
+        fields += proxy.headers
+        authorization = proxy.authorization
+        if authorization is not None:
+            fields += (("Proxy-Authorization", authorization),)
+        return fields
 
     def wire_body(self) -> Body:
         """Return the body in the terms of the protocol layer."""
