@@ -32,7 +32,7 @@ from anyio.streams.tls import TLSAttribute
 
 from .._net.call import Call
 from .._net.deadlines import Phase, within
-from .._protocol.base import HTTPConnection
+from .._protocol.base import Body, Exchange, HTTPConnection, RequestHead
 from ..exceptions import ClientConnectionError
 from .key import ConnectionKey
 from .pool_records import Closed, Dial, Grant, Slot, Todo, Waiter
@@ -86,7 +86,8 @@ class PoolStats:
 class Lease:
     """A place on a connection, reserved for one exchange.
 
-    Once the exchange has begun, the connection itself tells the pool when the place is free again.
+    Once the exchange has begun, the place is the exchange's: the connection itself tells the pool
+    when it is free again, and by then it may already be somebody else's.
 
     Attributes:
         connection: carries the exchange.
@@ -103,10 +104,16 @@ class Lease:
     def __repr__(self) -> str:
         return f"<Lease {'reused' if self.reused else 'new'} {self.connection!r}>"
 
-    def release(self) -> None:
-        """Give the place back unused. Only for a lease whose exchange was never begun: from then
-        on the place is the exchange's. Can be called twice.
+    async def exchange(self, head: RequestHead, body: Body, call: Call) -> Exchange:
+        """Send a request and wait for the response's head: see `HTTPConnection.exchange`.
+
+        The lease is used up from here on, whatever comes of it.
         """
+        self._pool = None
+        return await self.connection.exchange(head, body, call)
+
+    def release(self) -> None:
+        """Give the place back, if `exchange` was never called. Can be called twice."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.give_back(self.connection)
@@ -300,8 +307,8 @@ class Pool:
             if isinstance(waiter.outcome, Grant):
                 waiter.outcome.connection.reserve()
         for waiter in todo.served:
-            if waiter.wake is not None:
-                waiter.wake()
+            assert waiter.wake is not None
+            waiter.wake()
         for connection in todo.close:
             _abort(connection)
 

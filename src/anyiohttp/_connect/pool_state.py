@@ -130,8 +130,8 @@ class PoolState(Generic[K, C]):
         if self.closed:
             return Closed(), todo
         if loop != self._loop:
-            self._loop = loop
             self._drop_foreign(todo)
+            self._loop = loop
         self._expire(now, todo)
         lane = self._lane(key, loop)
         if lane.free:
@@ -404,10 +404,9 @@ class PoolState(Generic[K, C]):
             self._drop(oldest, todo)
 
     def _drop_foreign(self, todo: Todo[K, C]) -> None:
-        """Drop the idle connections of other event loops; each is looked at once."""
-        for slot in list(self._idle):
-            if slot.lane.loop != self._loop:
-                self._drop(slot, todo)
+        """Drop what is idle: all of it is of the loop that asked before."""
+        while self._idle:
+            self._drop(next(iter(self._idle)), todo)
 
     # --- lanes and groups ---
 
@@ -441,6 +440,7 @@ class PoolState(Generic[K, C]):
         assert len(self._live) <= self._slots
         idle = {s for s in self._live.values() if s.free and not s.taken}
         assert set(self._idle) == idle
+        assert all(slot.lane.loop == self._loop for slot in idle)
         since = [slot.idle_since for slot in self._idle]
         assert since == sorted(since)
         for (key, loop), lane in self._lanes.items():
