@@ -39,10 +39,9 @@ from ..exceptions import BodyNotReplayableError, ClientConnectionError, TooManyR
 from .auth import BasicAuth, authorization_for
 from .cookies import merge_cookie_header
 from .netrc import netrc_auth
-from .options import ClientMiddlewareType
 from .proxies import environment_proxy, proxy_route
 from .redirects import plan_redirect
-from .request import ClientRequest
+from .request import ClientMiddlewareType, ClientRequest
 from .retries import may_resend
 from .urls import same_origin
 

@@ -1,6 +1,6 @@
 """A request on its way through the pipeline: what middlewares see and may change.
 
-Knows: what is asked for, with which options, within which call.
+Knows: what is asked for, with which options (`RequestOptions`), within which call.
 Must not know: connections, and what any step of the pipeline does with it.
 Called by: `session` makes one for each request, `pipeline` one more for each hop; middlewares of
 users read and change it.
@@ -8,26 +8,99 @@ users read and change it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import ssl as ssl_module
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from .._connect.fingerprint import Fingerprint
 from .._connect.key import ProxyRoute
 from .._message.payloads import Payload
-from .._message.response import RequestInfo
+from .._message.response import ClientResponse, RequestInfo
 from .._net.call import Call
-from .._protocol.base import Body, RequestHead
-from ..typedefs import LooseCookies
+from .._net.deadlines import DEFAULT_TIMEOUT, ClientTimeout
+from .._protocol.base import HTTP_11, Body, HttpVersion, MessageLimits, RequestHead
+from ..abc import AbstractCookieJar
+from ..typedefs import LooseCookies, LooseHeaders, StrOrURL
 from .auth import BasicAuth
-from .options import RequestOptions
-from .uploads import TrackedBody
+from .contexts import RequestContext
+from .uploads import TrackedBody, UploadTracker
 from .urls import authority_of, http_scheme, request_target
 
-if TYPE_CHECKING:
-    from .session import ClientSession
+__all__ = (
+    "ClientHandlerType",
+    "ClientMiddlewareType",
+    "ClientRequest",
+    "RaiseForStatus",
+    "RequestOptions",
+    "TLSOptions",
+)
 
-__all__ = ("ClientRequest",)
+RaiseForStatus = bool | Callable[[ClientResponse], Awaitable[None]]
+#: Runs a request: the connection itself, or the next middleware around it.
+ClientHandlerType = Callable[["ClientRequest"], Awaitable[ClientResponse]]
+#: Sees a request and the handler that would run it.
+ClientMiddlewareType = Callable[["ClientRequest", ClientHandlerType], Awaitable[ClientResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class TLSOptions:
+    """How a request wants TLS to be done, where it differs from its connector.
+
+    Args:
+        ssl: aiohttp's meaning: ``True`` as the connector says, ``False`` no verification, a
+            context, or a `Fingerprint` instead of verification.
+        pin: a fingerprint in addition to verification.
+        server_hostname: the name to send and verify instead of the URL's host.
+    """
+
+    ssl: ssl_module.SSLContext | bool | Fingerprint = True
+    pin: Fingerprint | None = None
+    server_hostname: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOptions:
+    """Everything that decides how one request is carried out, besides what it says.
+
+    A session holds one with its defaults; a request that changes nothing shares it.
+    """
+
+    allow_redirects: bool = True
+    max_redirects: int = 10
+    compress: str | bool | None = None
+    chunked: bool | None = None
+    expect100: bool = False
+    raise_for_status: RaiseForStatus = False
+    read_until_eof: bool = True
+    proxy: StrOrURL | None = None
+    proxy_auth: BasicAuth | None = None
+    proxy_headers: LooseHeaders | None = None
+    timeout: ClientTimeout = DEFAULT_TIMEOUT
+    tls: TLSOptions = TLSOptions()
+    read_bufsize: int = 2**16
+    auto_decompress: bool = True
+    limits: MessageLimits = field(default_factory=MessageLimits)
+    middlewares: Sequence[ClientMiddlewareType] = ()
+    version: HttpVersion = HTTP_11
+    trace_request_ctx: object = None
+    upload_tracker: UploadTracker | None = None
+
+
+class RequestMaker(Protocol):
+    """What a middleware may want of the session: to make requests of its own."""
+
+    @property
+    def cookie_jar(self) -> AbstractCookieJar:
+        """The session's cookies."""
+        ...
+
+    def request(self, method: str, url: StrOrURL) -> RequestContext[ClientResponse]:
+        """Make a request (`ClientSession.request`)."""
+        ...
 
 
 class ClientRequest:
@@ -82,7 +155,7 @@ class ClientRequest:
         body: Payload | None,
         options: RequestOptions,
         call: Call,
-        session: ClientSession,
+        session: RequestMaker,
         auth: BasicAuth | None = None,
         cookies: LooseCookies | None = None,
     ) -> None:

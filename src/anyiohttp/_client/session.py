@@ -31,15 +31,7 @@ from .auth import BasicAuth, credentials_from_url
 from .contexts import RequestContext
 from .cookies import CookieJar
 from .headers import DefaultHeaders, content_encoding
-from .options import (
-    UNSET,
-    ClientMiddlewareType,
-    RaiseForStatus,
-    RequestKwargs,
-    RequestOptions,
-    _Unset,
-    timeout_from,
-)
+from .options import UNSET, RequestKwargs, _Unset, merged, timeout_from
 from .pipeline import (
     Authorize,
     ChooseProxy,
@@ -53,7 +45,7 @@ from .pipeline import (
     Settle,
     build_pipeline,
 )
-from .request import ClientRequest
+from .request import ClientMiddlewareType, ClientRequest, RaiseForStatus, RequestOptions
 from .set_cookie import parse_response_cookies
 from .urls import check_base_url, has_empty_query, prepare_url
 
@@ -256,20 +248,20 @@ class ClientSession:
     ) -> ClientResponse:
         if self.closed:
             raise RuntimeError("Session is closed")
-        options = self._options.merged(kwargs)
+        options = merged(self._options, kwargs)
         if options.upload_tracker is not None:
             options.upload_tracker.bind()
         full_url, url_auth = credentials_from_url(
             prepare_url(url, self._base_url, params, self._params)
         )
-        merged = self._headers.merged(headers, skip_auto_headers)
-        body = self._body(data, json, options.compress, merged)
+        fields = self._headers.merged(headers, skip_auto_headers)
+        body = self._body(data, json, options.compress, fields)
         if body is not None:
-            self._headers.describe_body(merged, body, skip_auto_headers)
+            self._headers.describe_body(fields, body, skip_auto_headers)
         request = ClientRequest(
             method.upper(),
             full_url,
-            headers=merged,
+            headers=fields,
             body=body,
             options=options,
             call=Call(timeout=options.timeout),

@@ -15,14 +15,11 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack
+from typing import Protocol, TypeVar, TypeVarTuple, Unpack
 
 import anyio
 
 from ..exceptions import ConnectionTimeoutError, ServerTimeoutError, SocketTimeoutError
-
-if TYPE_CHECKING:
-    from .call import Call
 
 __all__ = ("DEFAULT_TIMEOUT", "ClientTimeout", "Phase", "within")
 
@@ -86,8 +83,22 @@ class ClientTimeout:
 DEFAULT_TIMEOUT = ClientTimeout(total=5 * 60, sock_connect=30)
 
 
+class Limited(Protocol):
+    """What has limits: a `Call`."""
+
+    host: str
+
+    def limit(self, phase: Phase) -> float:
+        """Return the phase's limit in seconds; 0 if there is none."""
+        ...
+
+    def next_deadline(self, phase: Phase) -> tuple[float, Phase]:
+        """Return when a wait in this phase must end, and whose limit that is."""
+        ...
+
+
 async def within(
-    call: Call,
+    call: Limited,
     phase: Phase,
     function: Callable[[Unpack[Ts]], Awaitable[T]],
     *args: *Ts,
@@ -115,7 +126,7 @@ async def within(
     raise timeout_error(call, ran_out)
 
 
-def timeout_error(call: Call, phase: Phase) -> ServerTimeoutError:
+def timeout_error(call: Limited, phase: Phase) -> ServerTimeoutError:
     """Make the error for a limit that ran out: it says phase, host and seconds."""
     kind, doing = _ERRORS[phase]
     seconds = call.limit(phase)
