@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 __all__ = ("RequestContext",)
 
@@ -26,11 +26,12 @@ class _Releasable(Protocol):
 R = TypeVar("R", bound=_Releasable)
 
 
-class RequestContext(Awaitable[R], Generic[R]):
+class RequestContext(Coroutine[object, object, R], Generic[R]):
     """A call that has not been made yet: ``await`` it, or enter it with ``async with``.
 
     Awaited, it gives the response, which the caller releases by reading or closing it. Entered, it
-    gives the response and releases it at the end of the block.
+    gives the response and releases it at the end of the block. It is a coroutine, so that
+    ``asyncio.create_task`` and ``task_group.start_soon`` take it, as they take aiohttp's.
 
     Args:
         call: makes the call.
@@ -38,7 +39,7 @@ class RequestContext(Awaitable[R], Generic[R]):
         on_exit: awaited at the end of the block, after the response was released.
     """
 
-    __slots__ = ("_call", "_on_exit", "_on_failure", "_response")
+    __slots__ = ("_call", "_coroutine", "_on_exit", "_response")
 
     def __init__(
         self,
@@ -48,24 +49,23 @@ class RequestContext(Awaitable[R], Generic[R]):
         on_exit: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._call = call
-        self._on_failure = on_failure
+        self._coroutine = call if on_failure is None else _telling(call, on_failure)
         self._on_exit = on_exit
 
     def __await__(self) -> Generator[object, None, R]:
-        if self._on_failure is None:
-            return self._call.__await__()
-        return self._make().__await__()
+        return self._coroutine.__await__()
 
-    async def _make(self) -> R:
-        try:
-            return await self._call
-        except BaseException:
-            if self._on_failure is not None:
-                self._on_failure()
-            raise
+    def send(self, value: object) -> object:
+        """Go on with the call (``Coroutine.send``)."""
+        return self._coroutine.send(value)
+
+    def throw(self, *error: Any) -> object:
+        """Raise an error inside the call (``Coroutine.throw``)."""
+        return self._coroutine.throw(*error)
 
     def close(self) -> None:
-        """Give the call up before it was made."""
+        """Give the call up, also before it was made."""
+        self._coroutine.close()
         self._call.close()
 
     async def __aenter__(self) -> R:
@@ -83,3 +83,11 @@ class RequestContext(Awaitable[R], Generic[R]):
         finally:
             if self._on_exit is not None:
                 await self._on_exit()
+
+
+async def _telling(call: Coroutine[object, object, R], on_failure: Callable[[], object]) -> R:
+    try:
+        return await call
+    except BaseException:
+        on_failure()
+        raise
