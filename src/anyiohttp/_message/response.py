@@ -31,11 +31,12 @@ from .._protocol.base import Exchange, HttpVersion
 from ..exceptions import (
     ClientConnectionError,
     ClientResponseError,
+    ContentDecodingError,
     ContentTypeError,
     StreamConsumedError,
 )
 from ..typedefs import JSONDecoder
-from .codings import make_decoder
+from .codings import Decoder, make_decoder
 from .fields import HeaderFields, decode_fields, parse_cookies
 from .reader import DEFAULT_LIMIT, StreamReader
 from .sources import ByteSource, DecodedSource
@@ -190,7 +191,7 @@ class ClientResponse(HeaderFields):
     def __del__(self, _warnings: Any = warnings) -> None:
         if self._ended:
             return
-        if not self._exchange.complete:
+        if not self.closed:
             _warnings.warn(f"Unclosed response {self!r}", ResourceWarning, 2, self)
         self._end()
 
@@ -269,7 +270,7 @@ class ClientResponse(HeaderFields):
     @property
     def closed(self) -> bool:
         """Whether the exchange has ended: everything has arrived, or it was given up."""
-        return self._ended or self._exchange.complete
+        return self._ended or self._exchange.complete or self._exchange.stream is None
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what is known of the connection while it lasts.
@@ -342,21 +343,27 @@ class ClientResponse(HeaderFields):
     def content(self) -> StreamReader:
         """The body as a stream, taken out of its content codings."""
         if self._content is None:
-            self._content = StreamReader(
-                None, self._options.read_bufsize, source=self._make_source(), on_end=self._end
-            )
+            source: ByteSource = self._exchange
+            failure = None
+            try:
+                decoder = self._make_decoder()
+            except ContentDecodingError as exc:
+                failure = exc
+            else:
+                if decoder is not None:
+                    source = DecodedSource(source, decoder)
+            limit = self._options.read_bufsize
+            self._content = StreamReader(None, limit, source=source, on_end=self._end)
+            if failure is not None:
+                self._content.set_exception(failure)  # for who reads, not for who releases
         return self._content
 
-    def _make_source(self) -> ByteSource:
+    def _make_decoder(self) -> Decoder | None:
         if self._options.auto_decompress:
             for name, _ in self._raw:
                 if name.lower() == b"content-encoding":
-                    codings = ", ".join(self.headers.getall("Content-Encoding"))
-                    decoder = make_decoder(codings)
-                    if decoder is not None:
-                        return DecodedSource(self._exchange, decoder)
-                    break
-        return self._exchange
+                    return make_decoder(", ".join(self.headers.getall("Content-Encoding")))
+        return None
 
     async def read(self) -> bytes:
         """Return the whole body; the same again when it is called again.
@@ -394,7 +401,7 @@ class ClientResponse(HeaderFields):
         charset = self.charset
         if charset is not None:
             try:
-                b"".decode(charset)  # refuses codecs that are no charsets, like "hex"
+                b"-".decode(charset, "ignore")  # refuses codecs that are no charsets, like "hex"
                 return codecs.lookup(charset).name
             except (LookupError, ValueError):
                 pass
