@@ -24,6 +24,7 @@ __all__ = ("DefaultHeaders",)
 _ACCEPT = istr("Accept")
 _ACCEPT_ENCODING = istr("Accept-Encoding")
 _CONTENT_ENCODING = istr("Content-Encoding")
+_CONTENT_LENGTH = istr("Content-Length")
 _CONTENT_TYPE = istr("Content-Type")
 _USER_AGENT = istr("User-Agent")
 
@@ -108,10 +109,13 @@ def content_encoding(headers: Mapping[str, str], compress: str | bool | None) ->
     """Return the content coding to apply to a body, if any (``compress=``).
 
     Raises:
-        ValueError: the user has set ``Content-Encoding`` by hand as well.
+        ValueError: the user has set ``Content-Encoding`` by hand as well, or the length of what
+            is not compressed yet.
     """
     if not compress:
         return None
     if _CONTENT_ENCODING in headers:
         raise ValueError("compress can not be set if Content-Encoding header is set")
+    if _CONTENT_LENGTH in headers:
+        raise ValueError("compress can not be set if Content-Length header is set")
     return compress if isinstance(compress, str) else "deflate"

@@ -14,9 +14,10 @@ Each step is ``async (request, handle) → response``: it may change the request
 4. `Authorize` decides about ``Authorization``.
 5. `SendCookies` asks the jar before, and feeds it after.
 6. `ChooseProxy` decides through which proxy the hop goes.
-7. `Resend` sends once more when a kept connection turns out to be dead.
-8. `RunMiddlewares`: the user's own steps, which see the request as it will be sent.
-9. `Send`: lease a connection, exchange, make the response.
+7. `DropExpectation` sends once more without ``Expect`` when the server refuses to be asked.
+8. `Resend` sends once more when a kept connection turns out to be dead.
+9. `RunMiddlewares`: the user's own steps, which see the request as it will be sent.
+10. `Send`: lease a connection, exchange, make the response.
 
 Cancellation passes through every step. A step that holds a response it will not return closes it
 before it lets an exception out.
@@ -194,7 +195,7 @@ async def _rewind(request: ClientRequest) -> None:
     body = request.body
     if body is None:
         return
-    if not body.replayable:
+    if body.consumed:
         raise BodyNotReplayableError(
             f"{request.method} {request.url} must be sent again, but its body was consumed and "
             "cannot be replayed; send bytes or a seekable file, or set allow_redirects=False"
@@ -282,6 +283,28 @@ class ChooseProxy:
         return await handle(request)
 
 
+class DropExpectation:
+    """Send once more without ``Expect`` when the server answers 417 (RFC 9110 10.1.1).
+
+    The user gets the 417 if the body was begun meanwhile and cannot be had again.
+    """
+
+    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+        response = await handle(request)
+        body = request.body
+        if response.status != _EXPECTATION_FAILED or not request.expects_continue:
+            return response
+        if body is None or body.consumed:
+            return response
+        response.release()
+        await _rewind(request)
+        request.drop_expectation()
+        return await handle(request)
+
+
+_EXPECTATION_FAILED = 417
+
+
 class Resend:
     """Send once more when the kept connection that was used turns out to have been dead."""
 
@@ -294,7 +317,7 @@ class Resend:
                 exc,
                 request.method,
                 reused=request.reused_connection,
-                replayable=body is None or body.replayable,
+                replayable=body is None or not body.consumed,
             ):
                 raise
         await _rewind(request)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy, istr
 from yarl import URL
 
 from .._connect.fingerprint import Fingerprint
@@ -38,6 +38,8 @@ __all__ = (
     "RequestOptions",
     "TLSOptions",
 )
+
+_EXPECT = istr("Expect")
 
 RaiseForStatus = bool | Callable[[ClientResponse], Awaitable[None]]
 #: Runs a request: the connection itself, or the next middleware around it.
@@ -185,6 +187,18 @@ class ClientRequest:
         headers = CIMultiDictProxy(self.headers)
         return RequestInfo(self.url, self.method, headers, self.url)
 
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the body waits for 100 (Continue): by ``expect100=``, or an ``Expect`` field."""
+        if self.body is None:
+            return False
+        return self.options.expect100 or self.headers.get(_EXPECT, "").lower() == "100-continue"
+
+    def drop_expectation(self) -> None:
+        """Send the body without waiting from now on."""
+        self.options = replace(self.options, expect100=False)
+        self.headers.popall(_EXPECT, None)
+
     def is_ssl(self) -> bool:
         """Whether the target is reached over TLS."""
         return self.url.scheme in {"https", "wss"}
@@ -221,7 +235,7 @@ class ClientRequest:
             absolute=self.absolute,
             version=options.version,
             chunked=bool(options.chunked) and self.body is not None,
-            expect_continue=options.expect100 and self.body is not None,
+            expect_continue=self.expects_continue,
             upgrade=False,
             read_until_eof=options.read_until_eof,
             limits=options.limits,

@@ -35,6 +35,7 @@ from .options import UNSET, RequestKwargs, _Unset, merged, timeout_from
 from .pipeline import (
     Authorize,
     ChooseProxy,
+    DropExpectation,
     FollowRedirects,
     Handler,
     RaiseForStatusStep,
@@ -162,6 +163,7 @@ class ClientSession:
             Authorize(self._auth, self._base_url, self._trust_env),
             SendCookies(self._cookie_jar),
             ChooseProxy(self._trust_env),
+            DropExpectation(),
             Resend(),
             RunMiddlewares(),
         )
@@ -233,6 +235,22 @@ class ClientSession:
         return RequestContext(self._request("DELETE", url, **kwargs))
 
     async def _request(
+        self, method: str, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
+    ) -> ClientResponse:
+        if self.closed:
+            raise RuntimeError("Session is closed")
+        tracker = kwargs.get("upload_tracker")
+        if tracker is None:
+            return await self._handle(self._prepare(method, url, **kwargs))
+        tracker.bind()
+        try:
+            request = self._prepare(method, url, **kwargs)
+        except Exception as exc:
+            tracker.finish(exc)  # somebody may be waiting for it
+            raise
+        return await self._handle(request)
+
+    def _prepare(
         self,
         method: str,
         url: StrOrURL,
@@ -245,12 +263,9 @@ class ClientSession:
         skip_auto_headers: Iterable[str] | None = None,
         auth: BasicAuth | None = None,
         **kwargs: object,
-    ) -> ClientResponse:
-        if self.closed:
-            raise RuntimeError("Session is closed")
+    ) -> ClientRequest:
+        """Make a request of the user's options."""
         options = merged(self._options, kwargs)
-        if options.upload_tracker is not None:
-            options.upload_tracker.bind()
         full_url, url_auth = credentials_from_url(
             prepare_url(url, self._base_url, params, self._params)
         )
@@ -259,7 +274,8 @@ class ClientSession:
         if body is not None:
             self._headers.describe_body(fields, body, skip_auto_headers)
         request = ClientRequest(
-            method.upper(),
+            # Not everything stays outside of ASCII in upper case.
+            method.upper() if method.isascii() else method,
             full_url,
             headers=fields,
             body=body,
@@ -272,7 +288,7 @@ class ClientSession:
         )
         request.url_auth = url_auth
         request.empty_query = has_empty_query(url)
-        return await self._handle(request)
+        return request
 
     def _body(
         self, data: object, json: object, compress: str | bool | None, headers: CIMultiDict[str]
