@@ -22,7 +22,7 @@ from ..base import MessageLimits, RawHeaders
 from .framing import Delimiter, ParseError, ResponseFraming
 from .parsing import Section, parse_section
 
-__all__ = ("FramedBody", "body_for")
+__all__ = ("FramedBody", "TunnelBody", "body_for")
 
 #: All of a body's chunk extensions, and zeros before chunk sizes, together; as hyper.
 MAX_EXTENSIONS = 16 * 1024
@@ -70,6 +70,12 @@ class FramedBody:
         Raises:
             ParseError: the body is not complete.
         """
+
+
+class TunnelBody(FramedBody):
+    """No body, and what follows is not HTTP; it is never fed."""
+
+    __slots__ = ()
 
 
 class LengthBody(FramedBody):
@@ -226,4 +232,6 @@ def body_for(framing: ResponseFraming, limits: MessageLimits) -> FramedBody:
         return ChunkedBody(limits)
     if framing.delimiter is Delimiter.END:
         return UntilEndBody()
+    if framing.delimiter is Delimiter.TUNNEL:
+        return TunnelBody()
     return FramedBody()

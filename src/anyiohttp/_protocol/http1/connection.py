@@ -32,7 +32,6 @@ from .bodies import body_for
 from .exchange import HTTP11Exchange
 from .framing import (
     Control,
-    Delimiter,
     ParseError,
     RequestFraming,
     request_control,
@@ -104,10 +103,10 @@ class HTTP11Connection(HTTPConnection):
         assert self._occupied, "reserve a place first"
         wire = Wire(self._stream, call, ResponseParser(head.limits, upgrade=head.upgrade))
         try:
-            body = None if isinstance(body, bytes) and not body else body
+            if body == b"":
+                body = None
             control = request_control(head)
-            size = len(body) if isinstance(body, bytes) else body.size if body else None
-            framing = request_framing(head, control, size, has_body=body is not None)
+            framing = request_framing(head, control, _size(body), has_body=body is not None)
             sent = await _send_request(
                 wire,
                 write_head(head, control, framing),
@@ -138,7 +137,6 @@ class HTTP11Connection(HTTPConnection):
             body=body_for(framing, request.limits),
             rest=parser.rest,
             reusable=sent and framing.keep_alive,
-            tunnel=framing.delimiter is Delimiter.TUNNEL,
         )
 
     # --- what an exchange tells us ---
@@ -178,6 +176,12 @@ class HTTP11Connection(HTTPConnection):
     def _changed(self) -> None:
         if self.on_change is not None:
             self.on_change(self)
+
+
+def _size(body: Body) -> int | None:
+    if body is None or isinstance(body, bytes):
+        return len(body or b"")
+    return body.size
 
 
 async def _send_request(

@@ -23,7 +23,7 @@ from ...exceptions import (
     ServerTimeoutError,
 )
 from ..base import Exchange, RawHeaders, ResponseHead
-from .bodies import FramedBody
+from .bodies import FramedBody, TunnelBody
 from .framing import ParseError
 
 __all__ = ("HTTP11Exchange", "Occupied", "UpgradedStream")
@@ -60,7 +60,6 @@ class HTTP11Exchange(Exchange):
         body: how the body is framed.
         rest: what came with the head.
         reusable: whether the connection may be used again after the body.
-        tunnel: whether what follows is not HTTP.
     """
 
     def __init__(
@@ -72,7 +71,6 @@ class HTTP11Exchange(Exchange):
         body: FramedBody,
         rest: bytes,
         reusable: bool,
-        tunnel: bool,
     ) -> None:
         self._connection = connection
         self._stream: NetworkStream | None = connection.stream
@@ -80,11 +78,11 @@ class HTTP11Exchange(Exchange):
         self._head = head
         self._body = body
         self._reusable = reusable
-        self._tunnel = tunnel
+        self._tunnel = isinstance(body, TunnelBody)
         self._failure: ClientPayloadError | None = None
         self._released = False
         self._pending = rest
-        if not tunnel:
+        if not self._tunnel:
             self._take_rest(rest)
 
     def __repr__(self) -> str:

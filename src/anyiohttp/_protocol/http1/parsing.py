@@ -23,7 +23,7 @@ import re
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from ..base import HTTP_10, HTTP_11, MessageLimits, RawHeaders, ResponseHead
+from ..base import HTTP_10, HTTP_11, MessageLimits, ResponseHead
 from .framing import ParseError
 
 __all__ = ("ParseError", "ResponseParser", "Section", "parse_section")
@@ -38,7 +38,7 @@ MAX_BLANK = 32
 MAX_WHITESPACE = 1024
 
 _OPENING = b"HTTP/1."
-_VERSIONS = {"1.1": HTTP_11, "1.0": HTTP_10}
+_VERSIONS = {b"HTTP/1.1": HTTP_11, b"HTTP/1.0": HTTP_10}
 _REASON_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -245,7 +245,7 @@ class _Sink:
         self.reason = reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name, value.rstrip(b" \t")))
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self.complete = True
@@ -268,17 +268,24 @@ def parse_section(section: bytes, limits: MessageLimits) -> ResponseHead:
             parser = _parse_mended(section, sink)
     if not sink.complete:
         raise ParseError("the head is incomplete")
-    headers: RawHeaders = sink.headers
+    headers = sink.headers
     if len(headers) > limits.max_headers:
         raise ParseError(f"more than {limits.max_headers} header fields")
+    if b" \r" in section or b"\t\r" in section or b" \n" in section or b"\t\n" in section:
+        headers = [(name, value.rstrip(b" \t")) for name, value in headers]
     status = parser.get_status_code()
-    version = _VERSIONS.get(parser.get_http_version())
+    version = _VERSIONS.get(section[:8])
     if version is None or status < 100:
         raise ParseError(f"invalid status line: {section[:32]!r}")
-    reason = sink.reason
-    if reason != b"OK" and _REASON_CONTROLS.search(reason):
+    return ResponseHead(status, _reason(sink.reason), version, headers)
+
+
+def _reason(phrase: bytes) -> str:
+    if phrase == b"OK":
+        return "OK"
+    if _REASON_CONTROLS.search(phrase):
         raise ParseError("the reason phrase has a control character")
-    return ResponseHead(status, reason.decode("utf-8", "surrogateescape"), version, headers)
+    return phrase.decode("utf-8", "surrogateescape")
 
 
 def _parse_mended(section: bytes, sink: _Sink) -> HttpResponseParser:

@@ -106,31 +106,43 @@ class Upload:
             with anyio.CancelScope() as sending:
                 tasks.start_soon(self._listen, sending)
                 try:
-                    self._sent = await self._send_all(head, first)
+                    await self._send_all(head, first)
                 except anyio.get_cancelled_exc_class():
                     raise
                 except BaseException as exc:
                     # Out of the group by itself, not inside an ExceptionGroup.
                     failure = exc
             tasks.cancel_scope.cancel()
-        failure = failure or self._failure
+        if failure is None and not self._wire.answered:
+            failure = self._failure
         if failure is not None:
             raise failure
 
-    async def _send_all(self, head: bytes, first: bytes) -> bool:
+    async def _send_all(self, head: bytes, first: bytes) -> None:
         wire = self._wire
         opening = head + self._framed(first)
         if opening and not await wire.say(opening):
-            return False
-        while chunk := await self._body.next_chunk():
+            return
+        sized = self._body.size is not None
+        while True:
+            if not self._left and not self._chunked:
+                # A response that comes from here on is not early. A source of unknown size is
+                # still asked whether it has more than the caller declared.
+                self._sent = True
+                if sized:
+                    return
+            chunk = await self._body.next_chunk()
+            if not chunk:
+                break
             self._count(chunk)
             if not await wire.say(self._framed(chunk)):
-                return False
-        if self._left:
+                return
+        if self._chunked:
+            self._sent = await wire.say(LAST_CHUNK)
+        elif self._left:
             raise UploadAbortedError(
                 f"the body ended after {self._length - self._left} of {self._length} bytes"
             )
-        return not self._chunked or await wire.say(LAST_CHUNK)
 
     async def _listen(self, sending: anyio.CancelScope) -> None:
         try:
