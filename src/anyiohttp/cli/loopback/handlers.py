@@ -2,7 +2,7 @@
 
 Knows: requests and responses.
 Must not know: connections, framing.
-Called by: `connection`, through the function `router` returns.
+Called by: `server`, which routes requests to them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import json
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import anyio
 
-from .connection import Handler
-from .messages import Request, Response, Send, json_response
+from ...testing.server.connection import Handler
+from ...testing.server.messages import Request, Response, Send, json_response
 from .multipart import MultipartReader
 
-__all__ = ("ROUTES", "pattern", "router")
+__all__ = ("ROUTES", "pattern")
 
 _BLOCK = bytes(range(256)) * 256
 
@@ -30,32 +30,6 @@ def pattern(size: int) -> bytes:
     """Return the bytes that ``/stream/{size}`` sends."""
     whole, rest = divmod(size, len(_BLOCK))
     return _BLOCK * whole + _BLOCK[:rest]
-
-
-def router(routes: Mapping[str, Handler]) -> Handler:
-    """Return a handler that chooses one of ``routes`` by the request's path.
-
-    Args:
-        routes: handlers by path; a ``{name}`` between two slashes stands for any text.
-    """
-    table = [(path.split("/"), handler) for path, handler in routes.items()]
-
-    async def route(request: Request) -> Response:
-        segments = request.target.partition("?")[0].split("/")
-        for expected, handler in table:
-            if len(expected) == len(segments) and all(
-                want == got or want.startswith("{")
-                for want, got in zip(expected, segments, strict=True)
-            ):
-                request.params = tuple(
-                    unquote(got)
-                    for want, got in zip(expected, segments, strict=True)
-                    if want.startswith("{")
-                )
-                return await handler(request)
-        return Response(404, f"there is no {request.path}\n".encode())
-
-    return route
 
 
 async def get(request: Request) -> Response:

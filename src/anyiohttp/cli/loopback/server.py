@@ -22,10 +22,11 @@ from yarl import URL
 
 from ..._net.streams import NetworkStream, SocketStream
 from ..._net.tls import TLSStream
-from .connection import Handler, serve_connection
-from .handlers import ROUTES, router
-from .proxy import Proxy
-from .wire import PEER_GONE
+from ...testing.server.connection import Handler, serve_connection
+from ...testing.server.proxy import Proxy
+from ...testing.server.routing import router
+from ...testing.server.wire import PEER_GONE
+from .handlers import ROUTES
 
 __all__ = ("Counts", "LoopbackServer", "serve")
 

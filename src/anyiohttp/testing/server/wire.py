@@ -29,10 +29,16 @@ class MalformedMessage(Exception):
 
 
 class Wire:
-    """A stream, and what was read of it but not used yet."""
+    """A stream, and what was read of it but not used yet.
+
+    Attributes:
+        stream: the stream.
+        lingering: whether the peer may still be sending when this side has said its last word.
+    """
 
     def __init__(self, stream: ByteStream) -> None:
         self.stream = stream
+        self.lingering = False
         self._buffer = bytearray()
 
     async def read_until(self, separator: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 Knows: requests and responses as values.
 Must not know: how they are read and written.
-Called by: `connection`, `handlers`, `proxy`, and the handlers of tests.
+Called by: `connection`, `proxy`, and handlers.
 """
 
 from __future__ import annotations

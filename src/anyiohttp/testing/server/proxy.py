@@ -2,13 +2,14 @@
 
 Knows: RFC 9112 section 3.2, RFC 9110 sections 7.6.1 and 9.3.6, Basic credentials.
 Must not know: listeners.
-Called by: `server`, whose proxy endpoints answer with `Proxy.handle`.
+Called by: `anyiohttp.testing.network` and the loopback server, whose proxies answer with
+`Proxy.handle`.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import anyio
@@ -18,7 +19,10 @@ from multidict import CIMultiDict
 from .messages import BodyWriter, Request, Response, Send
 from .wire import PEER_GONE, BodyReader, Wire, parse_fields
 
-__all__ = ("Proxy",)
+__all__ = ("ConnectHost", "Proxy")
+
+#: Opens a stream to a host and port.
+ConnectHost = Callable[[str, int], Awaitable[ByteStream]]
 
 _HOP_BY_HOP = frozenset(
     {"connection", "content-length", "expect", "keep-alive", "proxy-authorization"}
@@ -34,6 +38,7 @@ class Proxy:
         on_forward: called for each request that is forwarded.
         on_tunnel: called for each tunnel that is opened.
         on_refuse: called for each request with missing or wrong credentials.
+        connect: opens a stream to a host and port.
     """
 
     def __init__(
@@ -43,19 +48,19 @@ class Proxy:
         on_forward: Callable[[], None],
         on_tunnel: Callable[[], None],
         on_refuse: Callable[[], None],
+        connect: ConnectHost = anyio.connect_tcp,
     ) -> None:
         self._wanted = auth and "Basic " + b64encode(":".join(auth).encode()).decode()
         self._on_forward = on_forward
         self._on_tunnel = on_tunnel
         self._on_refuse = on_refuse
+        self._connect = connect
 
     async def handle(self, request: Request) -> Response:
         """Answer one request to the proxy."""
         if self._wanted and request.headers.get("Proxy-Authorization") != self._wanted:
             self._on_refuse()
-            return Response(
-                407, b"who are you?\n", [("Proxy-Authenticate", 'Basic realm="loopback proxy"')]
-            )
+            return Response(407, b"who are you?\n", [("Proxy-Authenticate", 'Basic realm="proxy"')])
         try:
             if request.method == "CONNECT":
                 return await self._tunnel(request)
@@ -67,7 +72,7 @@ class Proxy:
         host, _, port = request.target.rpartition(":")
         if not port.isdigit():
             return Response(400, b"CONNECT wants host:port\n", close=True)
-        origin = await anyio.connect_tcp(host.strip("[]"), int(port))
+        origin = await self._connect(host.strip("[]"), int(port))
         request.resources.push_async_callback(origin.aclose)
         self._on_tunnel()
 
@@ -85,7 +90,7 @@ class Proxy:
         target = urlsplit(request.target)
         if target.scheme != "http" or not target.hostname:
             return Response(400, b"a proxy wants the absolute form\n", close=True)
-        origin = await anyio.connect_tcp(target.hostname, target.port or 80)
+        origin = await self._connect(target.hostname, target.port or 80)
         request.resources.push_async_callback(origin.aclose)
         self._on_forward()
         path = target._replace(scheme="", netloc="").geturl() or "/"

@@ -1,8 +1,8 @@
-"""One connection of the loopback server: requests in, responses out, until one side has enough.
+"""One connection of a server: requests in, responses out, until one side has enough.
 
 Knows: HTTP/1.1 framing, persistence and Expect (RFC 9112).
 Must not know: sockets, routes.
-Called by: `server`, in a task for each connection.
+Called by: `anyiohttp.testing.network` and the loopback server, in a task for each connection.
 """
 
 from __future__ import annotations
@@ -21,20 +21,24 @@ from .wire import MalformedMessage, Wire, parse_fields
 
 __all__ = ("Handler", "serve_connection")
 
-logger = logging.getLogger("anyiohttp.cli.loopback")
+logger = logging.getLogger("anyiohttp.testing.server")
 
 #: Answers a request.
 Handler = Callable[[Request], Awaitable[Response]]
 
 #: So much of a body that nobody wanted is read and dropped to keep the connection.
 _MAX_DROPPED = 64 * 1024
-#: Seconds for a client to take an answer that came while it was sending: closing at once would
-#: reset the connection and might destroy the answer on its way.
+#: On sockets: closing at once would reset the connection and might destroy the answer on its way.
 _LINGER = 2.0
 
 
 async def serve_connection(
-    stream: ByteStream, handler: Handler, *, secure: bool, on_request: Callable[[], None]
+    stream: ByteStream,
+    handler: Handler,
+    *,
+    secure: bool,
+    on_request: Callable[[], None],
+    linger: float = _LINGER,
 ) -> None:
     """Answer requests until the client ends the connection or it cannot be kept.
 
@@ -43,11 +47,16 @@ async def serve_connection(
         handler: answers.
         secure: whether the connection is TLS.
         on_request: called for each request head that arrived.
+        linger: seconds for a client to take an answer that came while it was sending. A stream in
+            memory needs none: what was sent can still be read after an end.
     """
     wire = Wire(stream)
     try:
         while await _serve_one(wire, handler, secure=secure, on_request=on_request):
             pass
+        if wire.lingering:
+            # Not reading is what is wanted here: the client must notice the answer by itself.
+            await anyio.sleep(linger)
     except anyio.EndOfStream:
         pass  # the client left between two requests
     except NETWORK_FAILURES as exc:
@@ -73,8 +82,8 @@ async def _serve_one(
         unread = not request.body_ended
         response.close = response.close or not _persistent(request) or unread
         await _write(wire.stream, request.method, request.version, response)
-    if unread:
-        await _linger(request)
+    # A client that still waits for 100 (Continue) has nothing of the body on its way.
+    wire.lingering = unread and (request.continued or not request.expects_continue)
     return not (response.close or response.silent_close)
 
 
@@ -95,13 +104,6 @@ async def _answer(handler: Handler, request: Request) -> Response:
         logger.exception("a handler failed")
         return Response(500, f"{exc!r}\n".encode(), close=True)
     return response
-
-
-async def _linger(request: Request) -> None:
-    if request.expects_continue and not request.continued:
-        return  # nothing of the body is on its way
-    # Not reading is what is wanted here: the client must notice the answer by itself.
-    await anyio.sleep(_LINGER)
 
 
 def _parse_request(wire: Wire, head: bytes, *, secure: bool) -> Request:
