@@ -95,6 +95,9 @@ class ClientSession:
         loop: accepted for aiohttp's sake; the running event loop is used whatever it says.
     """
 
+    # For __del__, should __init__ fail.
+    _connector: BaseConnector | None = None
+
     def __init__(
         self,
         base_url: StrOrURL | None = None,
@@ -125,7 +128,6 @@ class ClientSession:
         fallback_charset_resolver: Callable[[ClientResponse, bytes], str] = lambda r, b: "utf-8",
         middlewares: Sequence[ClientMiddlewareType] = (),
     ) -> None:
-        self._connector: BaseConnector | None = None  # for __del__, should the rest fail
         self._base_url = check_base_url(base_url)
         self._options = RequestOptions(
             raise_for_status=raise_for_status,
@@ -371,7 +373,8 @@ class ClientSession:
             _warn(f"Unclosed client session {self!r}", ResourceWarning, source=self)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {'closed' if self.closed else self._connector!r}>"
+        state = "closed" if self.closed else repr(self._connector)
+        return f"<{type(self).__name__} {state}>"
 
     # --- what it holds ---
 

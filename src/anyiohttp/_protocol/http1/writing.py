@@ -56,6 +56,10 @@ def write_head(head: RequestHead, control: Control, framing: RequestFraming) -> 
     for name, value in head.headers:
         if not _is_token(name):
             raise InvalidRequestError(f"invalid header name {name!r}")
+        if not isinstance(value, str):
+            raise InvalidRequestError(
+                f"the value of header {name!r} is {type(value).__name__}, not str"
+            )
         # `isprintable` is the fast test; it also stops at characters that may be sent.
         if not value.isprintable() and _CONTROLS.search(value):
             raise InvalidRequestError(f"the value of header {name!r} has a control character")
