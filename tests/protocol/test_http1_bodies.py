@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from anyiohttp._protocol.base import MessageLimits
 from anyiohttp._protocol.http1.bodies import MAX_EXTENSIONS, FramedBody, body_for
@@ -204,3 +206,26 @@ def test_nothing():
 
 def test_tunnel_has_no_body():
     assert make(Delimiter.TUNNEL).complete
+
+
+_FRAGMENTS = [
+    *[data for data, *_ in CHUNKED],
+    *[b"3\r\nabc\r\n", b"0\r\n", b"\r", b"\n", b"\r\n", b"3", b";x", b"T: 1\r\n", b"\0"],
+]
+
+
+def outcome(*pieces: bytes) -> object:
+    body = chunked(MessageLimits(max_line_size=100, max_field_size=20, max_headers=2))
+    try:
+        content = b"".join([body.feed(piece) for piece in pieces])
+    except ParseError:
+        return "refused"
+    return (content, body.complete, body.excess, list(body.trailers))
+
+
+@given(st.lists(st.sampled_from(_FRAGMENTS) | st.binary(max_size=5), max_size=6), st.data())
+def test_whatever_comes_is_read_or_refused_however_it_is_split(fragments, data):
+    whole = b"".join(fragments)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=4)))
+    pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    assert outcome(*pieces) == outcome(whole)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from anyiohttp._protocol.base import HTTP_10, HTTP_11, MessageLimits
 from anyiohttp._protocol.http1.parsing import (
@@ -305,3 +307,29 @@ def test_an_endless_line_is_cut_as_soon_as_the_limit_is_passed():
 
 def test_white_space_has_an_end_too():
     refused_both_ways(OK + b"A:" + b" " * 20_000 + b"b\r\n\r\n")
+
+
+# --- anything -------------------------------------------------------------------------------
+
+_FRAGMENTS = [
+    *[data for data, *_ in HEADS],
+    *MALFORMED,
+    *[b"\r", b"\n", b"\r\n", b" ", b"\t", b":", b"\0", b"HTTP/1.1 200 OK", b"A: b", b"x" * 90],
+]
+
+
+def outcome(*pieces: bytes) -> object:
+    limits = MessageLimits(max_line_size=100, max_field_size=100, max_headers=4)
+    try:
+        parser = parse(*pieces, limits=limits)
+    except ParseError:
+        return "refused"
+    return (parser.head, parser.rest, parser.continued)
+
+
+@given(st.lists(st.sampled_from(_FRAGMENTS) | st.binary(max_size=5), max_size=6), st.data())
+def test_whatever_comes_is_a_head_or_refused_however_it_is_split(fragments, data):
+    whole = b"".join(fragments)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=4)))
+    pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    assert outcome(*pieces) == outcome(whole)

@@ -185,6 +185,28 @@ class MemoryStream(NetworkStream):
                 await self._outgoing.wait_writable()
                 self._check_writable()
 
+    async def wait_taken(self) -> None:
+        """Wait until the peer has read everything that was sent, or has gone."""
+        outgoing = self._outgoing
+        if not outgoing.holds_bytes:
+            await checkpoint()
+        while outgoing.holds_bytes and not outgoing.abandoned and not self._closed:
+            await outgoing.wait_writable()
+
+    async def wait_gone(self) -> None:
+        """Wait until the peer has closed its end, reset it, or this end was closed.
+
+        Unlike a read, it leaves what the peer sent where it is.
+        """
+        while not (self._closed or self._outgoing.abandoned):
+            await self._outgoing.wait_writable()
+        await checkpoint()
+
+    @property
+    def all_taken(self) -> bool:
+        """Whether the peer has read everything that was sent."""
+        return not self._outgoing.holds_bytes
+
     def end(self) -> None:
         """Send no more: the peer sees an end after what was sent. Receiving goes on."""
         self._outgoing.finish(_Ending.END)
