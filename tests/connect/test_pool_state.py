@@ -476,6 +476,21 @@ def test_an_unusable_connection_keeps_its_slot_for_a_dial() -> None:
     assert isinstance(next_one.outcome, Grant)
 
 
+def test_the_slot_of_an_unusable_connection_goes_on_if_another_has_a_place() -> None:
+    pool = make(limit=2)
+    dead, shared = pool.dial("a"), pool.dial("a", capacity=2)
+    assert pool.granted("a") is shared
+    first, other = pool.wait("a"), pool.wait("b")
+    pool.release(dead)
+    assert first.outcome == Grant(dead)
+    pool.release(shared)
+    assert other.outcome is None
+    outcome, todo = pool.state.unusable(dead, "a", LOOP, pool.now)
+    pool.carry_out(todo, outcome)
+    assert outcome == Grant(shared)
+    assert isinstance(other.outcome, Dial)
+
+
 def test_an_unusable_connection_whose_end_was_noted_means_asking_anew() -> None:
     pool = make(limit=1)
     connection = pool.dial()
@@ -627,6 +642,18 @@ class Histories(RuleBasedStateMachine):
         self.take(outcome)
         self.after()
 
+    @rule(keys=st.lists(st.sampled_from(["a1", "a2", "b1", "c1"]), min_size=2, max_size=8))
+    def rush(self, keys: list[str]) -> None:
+        """Many ask at once, and those told to dial do: queues need contention."""
+        for key in keys:
+            self.acquire(key, "L")
+            if self.dials and not self.shut:
+                connection = Conn(self.dials[-1].lane.key)
+                self.alive[connection] = None
+                self.in_use.append(connection)
+                self.pool.dialed(self.dials.pop(), connection)
+                self.after()
+
     @precondition(lambda self: self.dials)
     @rule(data=st.data(), capacity=st.sampled_from([0, 1, 1, 1, 3]), wanted=st.booleans())
     def dial_succeeds(self, data: st.DataObject, capacity: int, *, wanted: bool) -> None:
@@ -697,7 +724,7 @@ class Histories(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.pool.now += seconds
 
-    @precondition(lambda self: self.pool.state.waiting > 2)
+    @precondition(lambda self: self.pool.state.waiting > 8)
     @rule()
     def close(self) -> None:
         idle, todo = self.pool.state.close()

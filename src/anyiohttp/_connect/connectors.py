@@ -16,7 +16,6 @@ import warnings
 from collections.abc import Callable
 from enum import Enum
 from ssl import SSLContext
-from types import TracebackType
 from typing import ClassVar, Final, Literal, Self, TypeAlias, TypedDict, Unpack
 
 from yarl import URL
@@ -114,12 +113,7 @@ class BaseConnector:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         await self.close()
 
     # --- what it is ---
@@ -175,8 +169,7 @@ class BaseConnector:
         Args:
             origin: the URL asked for; only scheme, host and port matter.
             ssl: the request's TLS setting; ``True`` leaves it to the connector.
-            pin: the certificate to expect, besides what ``ssl`` asks for; ``None`` leaves it to
-                the connector.
+            pin: the certificate to expect besides; ``None`` leaves it to the connector.
             server_hostname: the name to expect in the certificate.
             proxy: through whom.
             tunnel: whether the proxy is asked to CONNECT; by default for all but plain http.
