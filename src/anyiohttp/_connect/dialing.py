@@ -33,7 +33,7 @@ from ..exceptions import (
 )
 from .key import ConnectionKey, ProxyRoute
 from .resolver import DNSCache, ThreadedResolver, as_literal
-from .tcp import SocketFactory, TCPOptions, open_tcp
+from .tcp import Connect, SocketFactory, TCPOptions, open_tcp
 from .tls import start_tls
 from .tunnels import open_tunnel, port_of
 from .unix import open_unix
@@ -57,6 +57,8 @@ class DialOptions:
             means 1 with a delay, 0 (the resolver's order) without.
         socket_factory: makes the sockets, from an entry of ``getaddrinfo``.
         path: a unix socket, which stands in for resolving and connecting.
+        connect: opens a stream to one address; a socket's by default. What a network in memory
+            replaces (`anyiohttp.testing`): everything above it stays as it is.
     """
 
     resolver: AbstractResolver | None = None
@@ -68,6 +70,7 @@ class DialOptions:
     interleave: int | None = None
     socket_factory: SocketFactory | None = None
     path: str | bytes | os.PathLike[str] | None = None
+    connect: Connect | None = None
 
 
 class Dialer:
@@ -84,6 +87,7 @@ class Dialer:
             happy_eyeballs_delay=options.happy_eyeballs_delay,
             interleave=options.interleave,
             socket_factory=options.socket_factory,
+            connect=options.connect,
         )
         self._resolver = options.resolver or ThreadedResolver()
         ttl = options.ttl_dns_cache if options.use_dns_cache else 0

@@ -14,23 +14,34 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import anyio
 from anyio.abc import TaskGroup
 
-from .._net.streams import SocketStream
+from .._net.streams import NetworkStream, SocketStream
 from ..abc import ResolveResult
 
-__all__ = ("AddrInfo", "SocketFactory", "TCPOptions", "connect_socket", "interleaved", "open_tcp")
+__all__ = (
+    "AddrInfo",
+    "Connect",
+    "SocketFactory",
+    "TCPOptions",
+    "connect_socket",
+    "interleaved",
+    "open_tcp",
+)
 
 #: An entry of ``getaddrinfo``: family, type, protocol, canonical name, socket address.
 AddrInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
 
 #: Makes a socket that will be connected to the address given.
 SocketFactory = Callable[[AddrInfo], socket.socket]
+
+#: Opens a stream to one address; raises ``OSError``, and leaves nothing behind if it is cancelled.
+Connect = Callable[[ResolveResult], Awaitable[NetworkStream]]
 
 #: What a non-blocking connect says while it is under way.
 _UNDER_WAY = frozenset(
@@ -48,9 +59,10 @@ class TCPOptions:
     happy_eyeballs_delay: float | None = 0.25
     interleave: int | None = None
     socket_factory: SocketFactory | None = None
+    connect: Connect | None = None
 
 
-async def open_tcp(addresses: Sequence[ResolveResult], options: TCPOptions) -> SocketStream:
+async def open_tcp(addresses: Sequence[ResolveResult], options: TCPOptions) -> NetworkStream:
     """Connect to the first of ``addresses`` that answers.
 
     Args:
@@ -60,7 +72,7 @@ async def open_tcp(addresses: Sequence[ResolveResult], options: TCPOptions) -> S
     Raises:
         OSError: none answered; the message names every attempt.
 
-    A cancelled call leaves no socket open.
+    A cancelled call leaves no stream open.
     """
     if not addresses:
         raise OSError(errno.EADDRNOTAVAIL, "there is no address to connect to")
@@ -69,7 +81,7 @@ async def open_tcp(addresses: Sequence[ResolveResult], options: TCPOptions) -> S
     if first_count is None:
         first_count = 0 if delay is None else 1
     race = _Race(interleaved(addresses, first_count), options)
-    return SocketStream(await race.run())
+    return await race.run()
 
 
 def interleaved(addresses: Sequence[ResolveResult], first_count: int) -> list[ResolveResult]:
@@ -97,13 +109,13 @@ class _Race:
     def __init__(self, addresses: list[ResolveResult], options: TCPOptions) -> None:
         self._addresses = addresses
         self._options = options
-        self._winner: socket.socket | None = None
+        self._winner: NetworkStream | None = None
         self._failures: dict[int, OSError] = {}  # by the address's place
         self._mistake: Exception | None = None
         self._news = anyio.Event()
 
-    async def run(self) -> socket.socket:
-        """Return the winner's socket.
+    async def run(self) -> NetworkStream:
+        """Return the winner.
 
         Raises:
             OSError: all attempts failed.
@@ -118,7 +130,7 @@ class _Race:
         except BaseException:
             # The winner may have come in just before a cancellation.
             if self._winner is not None:
-                self._winner.close()
+                self._winner.abort()
             raise
         if self._winner is not None:
             return self._winner
@@ -147,16 +159,16 @@ class _Race:
 
     async def _attempt(self, place: int, tasks: TaskGroup | None = None) -> None:
         try:
-            sock = await connect_socket(self._addresses[place], self._options)
+            stream = await _connected(self._addresses[place], self._options)
         except OSError as exc:
             self._failures[place] = exc
         except Exception as exc:
             self._mistake = exc
         else:
             if self._winner is None:
-                self._winner = sock
+                self._winner = stream
             else:
-                sock.close()
+                stream.abort()
         self._news.set()
         if self._over and tasks is not None:
             tasks.cancel_scope.cancel()
@@ -175,6 +187,12 @@ class _Race:
         error = OSError(last.errno, "; ".join(words))
         error.__cause__ = last
         return error
+
+
+async def _connected(address: ResolveResult, options: TCPOptions) -> NetworkStream:
+    if options.connect is not None:
+        return await options.connect(address)
+    return SocketStream(await connect_socket(address, options))
 
 
 async def connect_socket(address: ResolveResult, options: TCPOptions) -> socket.socket:

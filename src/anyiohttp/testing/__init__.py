@@ -1,4 +1,66 @@
-"""L6: what users and this library's own tests need to test HTTP without a network. Public.
+"""A network in memory and what it takes to prove things with it. Public; documented in
+``docs/testing.md``.
 
-``streams`` joins two byte streams in memory.
+Here belongs what a test of HTTP code needs besides the client: peers that answer as told, faults
+at exact bytes, cancellation at exact points, a check that nothing was left behind. All of it runs
+under the client's real stack, on asyncio, uvloop and trio, without sockets, without waiting.
+Neither pytest nor trustme is needed to import it; `CertificateAuthority` needs trustme to be made.
+Not here: doubles of the client's own parts.
+
+* network: `MemoryNetwork`, `Listener`, `Address`, `MemoryResolver`, `NetworkStats`;
+* peers: `Peer` and `Script`, byte by byte; `Request`, `Response` and `Handler`, request by request;
+* what goes wrong: `Faults`, `NO_FAULTS`, `FaultPlan`;
+* cancellation: `cancel_at`, `cancel_everywhere`, `Moment`, `Bounds`, `CancelledRun`, `VictimStuck`;
+* leaks: `assert_no_leaks`, `Leaked`;
+* streams: `MemoryStream`, `memory_stream_pair`; certificates: `CertificateAuthority`.
 """
+
+from .cancellation import (
+    Bounds,
+    CancelledRun,
+    Moment,
+    VictimStuck,
+    cancel_at,
+    cancel_everywhere,
+    distinct_moments,
+)
+from .certificates import CertificateAuthority
+from .faults import NO_FAULTS, Faults
+from .leaks import Leaked, assert_no_leaks
+from .network import Address, FaultPlan, Listener, MemoryNetwork, MemoryResolver, NetworkStats
+from .peers import Peer, Script
+from .server.connection import Handler
+from .server.messages import BodyWriter, Request, Response, Send, Takeover, json_response
+from .streams import MemoryStream, memory_stream_pair
+
+__all__ = (
+    "NO_FAULTS",
+    "Address",
+    "BodyWriter",
+    "Bounds",
+    "CancelledRun",
+    "CertificateAuthority",
+    "FaultPlan",
+    "Faults",
+    "Handler",
+    "Leaked",
+    "Listener",
+    "MemoryNetwork",
+    "MemoryResolver",
+    "MemoryStream",
+    "Moment",
+    "NetworkStats",
+    "Peer",
+    "Request",
+    "Response",
+    "Script",
+    "Send",
+    "Takeover",
+    "VictimStuck",
+    "assert_no_leaks",
+    "cancel_at",
+    "cancel_everywhere",
+    "distinct_moments",
+    "json_response",
+    "memory_stream_pair",
+)

@@ -1,0 +1,148 @@
+"""The peer's end of a connection, for a script that plays a server byte by byte.
+
+Knows: streams, where a request's head and body end.
+Must not know: who listens where, what the client is.
+Called by: scripts given to `MemoryNetwork.listen`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from .._net.streams import NetworkStream
+from .server.wire import PEER_GONE
+from .streams import MemoryStream
+
+__all__ = ("Peer", "Script")
+
+
+class Peer:
+    """One connection, seen from the server; made by a network for each that a client opens.
+
+    What a script does not catch of the client's leaving (an end, a reset) just ends the script.
+    What else it raises, a failed ``assert`` say, fails the network's block.
+
+    Attributes:
+        stream: what is said and heard: TLS if the listener has a context, faults included.
+        transport: the end in memory below it.
+        number: 0 for the listener's first connection, 1 for the second, …
+        received: everything the client sent so far, as far as it was read.
+    """
+
+    def __init__(self, stream: NetworkStream, transport: MemoryStream, number: int) -> None:
+        self.stream = stream
+        self.transport = transport
+        self.number = number
+        self.received = bytearray()
+        self._used = 0
+
+    def __repr__(self) -> str:
+        return f"<Peer {self.number} of {self.transport!r}>"
+
+    # --- receiving ---
+
+    async def receive_some(self) -> bytes:
+        """Return what arrives next; ``b""`` once the client has closed or reset."""
+        if self._used == len(self.received):
+            try:
+                await self._fill()
+            except PEER_GONE:
+                return b""
+        return self._take(len(self.received))
+
+    async def receive_until(self, separator: bytes) -> bytes:
+        """Return everything up to ``separator``, and the separator."""
+        while (end := self.received.find(separator, self._used)) < 0:
+            await self._fill()
+        return self._take(end + len(separator))
+
+    async def receive_exactly(self, count: int) -> bytes:
+        """Return ``count`` bytes."""
+        while len(self.received) < self._used + count:
+            await self._fill()
+        return self._take(self._used + count)
+
+    async def receive_head(self) -> bytes:
+        """Return a request's head, with the empty line."""
+        return await self.receive_until(b"\r\n\r\n")
+
+    async def receive_request(self) -> tuple[bytes, bytes]:
+        """Return a request's head and its body; a chunked body as it was sent, without trailers."""
+        head = await self.receive_head()
+        fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
+        if fields.get(b"transfer-encoding") != b"chunked":
+            return head, await self.receive_exactly(int(fields.get(b"content-length", 0)))
+        body = b""
+        while not body.endswith(b"\r\n0\r\n\r\n") and body != b"0\r\n\r\n":
+            line = await self.receive_until(b"\r\n")
+            body += line + await self.receive_exactly(int(line.split(b";")[0], 16) + 2)
+        return head, body
+
+    async def wait_closed(self) -> bytes:
+        """Wait until the client has closed the connection. Returns what came before that."""
+        parts = []
+        while data := await self.receive_some():
+            parts.append(data)
+        return b"".join(parts)
+
+    # --- sending ---
+
+    async def send(self, data: bytes) -> None:
+        """Send ``data`` in one write."""
+        await self.stream.send(data)
+
+    async def send_pieces(self, *pieces: bytes) -> None:
+        """Send the pieces so that the client reads each before the next is sent."""
+        for piece in pieces:
+            await self.stream.send(piece)
+            await self.transport.wait_taken()
+
+    async def send_bytewise(self, data: bytes) -> None:
+        """Send each byte on its own."""
+        await self.send_pieces(*(data[i : i + 1] for i in range(len(data))))
+
+    async def answer(self, body: bytes = b"", *fields: bytes, status: bytes = b"200 OK") -> None:
+        """Send a response with Content-Length.
+
+        Args:
+            body: its body.
+            *fields: more header lines, without line ends.
+            status: code and reason.
+        """
+        head = [b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *fields]
+        await self.send(b"\r\n".join([*head, b"", body]))
+
+    # --- ending ---
+
+    def half_close(self) -> None:
+        """End our side (FIN) and go on reading."""
+        self.transport.end()
+
+    def reset(self) -> None:
+        """Close with a reset."""
+        self.transport.reset()
+
+    def abort(self) -> None:
+        """Close, without a TLS goodbye."""
+        self.transport.abort()
+
+    async def stall(self) -> None:
+        """Do nothing until the client has gone."""
+        await self.transport.wait_gone()
+
+    async def _fill(self) -> None:
+        data = await self.stream.receive()
+        if not data:
+            raise anyio.EndOfStream
+        self.received += data
+
+    def _take(self, end: int) -> bytes:
+        data = bytes(self.received[self._used : end])
+        self._used = end
+        return data
+
+
+#: Plays a server on one connection, which is closed when it returns.
+Script = Callable[[Peer], Awaitable[None]]
