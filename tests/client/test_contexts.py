@@ -18,6 +18,11 @@ class Thing:
 
     def __init__(self) -> None:
         self.released: list[type[BaseException] | None] = []
+        self.entered = 0
+
+    async def __aenter__(self) -> Thing:
+        self.entered += 1
+        return self
 
     async def __aexit__(
         self,
@@ -48,6 +53,7 @@ async def test_entered() -> None:
     thing = Thing()
     async with RequestContext(give(thing)) as given:
         assert given is thing
+        assert thing.entered == 1
         assert thing.released == []
     assert thing.released == [None]
 

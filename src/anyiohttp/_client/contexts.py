@@ -15,6 +15,7 @@ __all__ = ("RequestContext",)
 
 
 class _Releasable(Protocol):
+    async def __aenter__(self) -> object: ...
     async def __aexit__(
         self,
         exc_type: type[BaseException] | None,
@@ -69,8 +70,10 @@ class RequestContext(Coroutine[object, object, R], Generic[R]):
         self._call.close()
 
     async def __aenter__(self) -> R:
-        self._response = await self
-        return self._response
+        self._response = response = await self
+        # The response is told that a block will release it.
+        await response.__aenter__()
+        return response
 
     async def __aexit__(
         self,
