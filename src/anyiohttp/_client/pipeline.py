@@ -54,6 +54,7 @@ __all__ = ("Handler", "Step", "build_pipeline")
 Handler = Callable[[ClientRequest], Awaitable[ClientResponse]]
 
 _AUTHORIZATION = istr("Authorization")
+_CONNECTION = istr("Connection")
 _COOKIE = istr("Cookie")
 _SET_COOKIE = istr("Set-Cookie")
 
@@ -368,6 +369,8 @@ class Send:
         )
         request.proxy = key.proxy
         request.absolute = key.proxy is not None and not key.tunnel
+        if self._connector.force_close and _CONNECTION not in request.headers:
+            request.headers[_CONNECTION] = "close"  # RFC 9112 9.6: the peer should know
         head = request.head()
         lease = await self._connector.acquire(key, call)
         request.reused_connection = lease.reused
