@@ -268,6 +268,11 @@ class ClientConnectorCertificateError(ClientSSLError, ssl.CertificateError):
         self.args = (connection_key, certificate_error)
 
     @property
+    def ssl(self) -> bool:
+        """Whether the connection was to be TLS (aiohttp's meaning for this error)."""
+        return self._conn_key.is_ssl
+
+    @property
     def certificate_error(self) -> Exception:
         """What the TLS library said of the certificate."""
         return self._certificate_error
