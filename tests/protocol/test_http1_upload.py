@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 
 import anyio
 import pytest
@@ -272,6 +273,53 @@ async def test_a_response_that_comes_with_the_last_piece_does_not_kill_the_conne
         exchange = await client.exchange(request("POST", headers=LENGTH_5), Late(b"abcde"))
         assert exchange.head.status == 200
         assert client.free
+
+
+class Hesitant(MemoryStream):
+    """A stream whose reader has taken bytes and comes back with them late."""
+
+    async def receive(self, max_bytes: int = 65_536) -> bytes:
+        data = await super().receive(max_bytes)
+        with anyio.CancelScope(shield=True):
+            await late.get().wait()
+        return data
+
+
+late: ContextVar[anyio.Event] = ContextVar("late")
+
+
+@pytest.mark.parametrize("split", [0, 10, len(REFUSED)])
+async def test_bytes_in_the_listeners_hands_when_sending_fails(split):
+    event = anyio.Event()
+    late.set(event)
+
+    class Body(Pieces):
+        async def next_chunk(self) -> bytes:
+            if self.asked:
+                # The listener has the first bytes, the rest is there, and sending will fail.
+                await anyio.wait_all_tasks_blocked()
+                server.try_send(REFUSED[split:])
+                server.reset()
+                doomed.set()
+            self.asked += 1
+            return b"x"
+
+    async def script(stream: MemoryStream) -> None:
+        nonlocal server
+        server = stream
+        await read_head(stream)
+        await stream.send(REFUSED[:split])
+        await doomed.wait()
+        await anyio.wait_all_tasks_blocked()
+        event.set()
+
+    server: MemoryStream
+    doomed = anyio.Event()
+    async with peer(script) as client:
+        client.connection.stream.__class__ = Hesitant
+        exchange = await client.exchange(request("POST"), Body())
+        assert exchange.head.status == 413
+        assert client.dead
 
 
 # --- failures -------------------------------------------------------------------------------

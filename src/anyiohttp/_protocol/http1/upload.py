@@ -20,7 +20,7 @@ from __future__ import annotations
 import anyio
 
 from ..._net.deadlines import Phase, within
-from ...exceptions import UploadAbortedError
+from ...exceptions import ClientConnectionError, UploadAbortedError
 from ..base import BodySource
 from .framing import RequestFraming
 from .wire import Wire
@@ -113,15 +113,24 @@ class Upload:
                     # Out of the group by itself, not inside an ExceptionGroup.
                     failure = exc
             tasks.cancel_scope.cancel()
-        if failure is None and not self._wire.answered:
-            failure = self._failure
         if failure is not None:
             raise failure
+        if self._failure is not None:
+            # The listener may have had bytes in its hands when sending failed. It has fed them.
+            self._wire.raise_unless_answered(self._failure)
+
+    async def _say(self, data: bytes) -> bool:
+        """Send, with the wire's failures kept apart from those of the body."""
+        try:
+            await self._wire.send(data)
+        except ClientConnectionError as exc:
+            self._failure = exc
+            return False
+        return True
 
     async def _send_all(self, head: bytes, first: bytes) -> None:
-        wire = self._wire
         opening = head + self._framed(first)
-        if opening and not await wire.say(opening):
+        if opening and not await self._say(opening):
             return
         sized = self._body.size is not None
         while True:
@@ -135,10 +144,10 @@ class Upload:
             if not chunk:
                 break
             self._count(chunk)
-            if not await wire.say(self._framed(chunk)):
+            if not await self._say(self._framed(chunk)):
                 return
         if self._chunked:
-            self._sent = await wire.say(LAST_CHUNK)
+            self._sent = await self._say(LAST_CHUNK)
         elif self._left:
             raise UploadAbortedError(
                 f"the body ended after {self._length - self._left} of {self._length} bytes"
@@ -149,7 +158,7 @@ class Upload:
             while not self._wire.answered:
                 await self._wire.hear(Phase.TOTAL)
         except Exception as exc:
-            self._failure = exc
+            self._failure = self._failure or exc
         sending.cancel()
 
     def _count(self, chunk: bytes) -> None:

@@ -56,7 +56,7 @@ class Wire:
         return self.parser.head is not None
 
     async def say(self, data: bytes) -> bool:
-        """Send all of ``data``.
+        """Send all of ``data`` while nobody hears.
 
         Returns:
             Whether it went. If not, the connection failed, but the final response had arrived
@@ -65,18 +65,36 @@ class Wire:
         Raises:
             ClientConnectionError: the connection failed, or a limit ran out.
         """
-        self.used = True
         try:
-            await send(self.stream, data, self.call)
-        except ServerTimeoutError:
-            raise
+            await self.send(data)
         except ClientConnectionError as exc:
-            self._hear_what_has_arrived()
-            if self.answered:
-                return False
-            exc.unanswered = not self.parser.started
-            raise
+            self.raise_unless_answered(exc)
+            return False
         return True
+
+    async def send(self, data: bytes) -> None:
+        """Send all of ``data``, whoever hears.
+
+        Raises:
+            ClientConnectionError: the connection failed, or a limit ran out. Give it to
+                `raise_unless_answered` once nobody hears any more.
+        """
+        self.used = True
+        await send(self.stream, data, self.call)
+
+    def raise_unless_answered(self, failure: Exception) -> None:
+        """Raise what the exchange failed with, unless the final response has arrived all the same.
+
+        Nobody may be hearing: bytes would be taken out of turn.
+        """
+        if not self.answered and isinstance(failure, ClientConnectionError):
+            self._hear_what_has_arrived()
+        if self.answered:
+            return
+        if isinstance(failure, ClientConnectionError):
+            timed_out = isinstance(failure, ServerTimeoutError)
+            failure.unanswered = not (self.parser.started or timed_out)
+        raise failure
 
     async def hear(self, phase: Phase = Phase.SOCK_READ) -> None:
         """Wait for bytes and feed the parser.
@@ -112,4 +130,4 @@ class Wire:
             while not self.answered and (data := receive_nowait(self.stream, self.call)):
                 self.parser.feed(data)
         except (ClientError, ParseError):
-            pass  # the failure to send is what will be reported
+            pass  # what failed before is what will be reported
