@@ -26,8 +26,10 @@ from .cancellation import (
 )
 from .certificates import CertificateAuthority
 from .faults import NO_FAULTS, Faults
+from .hosts import Address, MemoryResolver
 from .leaks import Leaked, assert_no_leaks
-from .network import Address, FaultPlan, Listener, MemoryNetwork, MemoryResolver, NetworkStats
+from .listeners import FaultPlan, Listener
+from .network import MemoryNetwork, NetworkStats
 from .peers import Peer, Script
 from .server.connection import Handler
 from .server.messages import BodyWriter, Request, Response, Send, Takeover, json_response

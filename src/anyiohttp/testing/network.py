@@ -15,7 +15,6 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
-import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -27,50 +26,26 @@ from weakref import WeakSet
 
 import anyio
 from anyio.lowlevel import checkpoint
-from yarl import URL
 
 from .._connect.connectors import TCPConnector, TCPSettings
-from .._net.streams import NetworkStream
-from .._net.tls import TLSStream
-from ..abc import AbstractResolver, ResolveResult
+from ..abc import ResolveResult
 from .connectors import MemoryConnector
-from .faults import NO_FAULTS, Faults, FaultyStream
+from .faults import NO_FAULTS
+from .hosts import Address, MemoryResolver, resolved
+from .listeners import FaultPlan, Listener
 from .peers import Peer, Script
 from .server.connection import Handler, serve_connection
 from .server.proxy import Proxy
 from .server.routing import router
-from .server.wire import PEER_GONE
 from .streams import MemoryStream, memory_stream_pair
 
-__all__ = ("Address", "FaultPlan", "Listener", "MemoryNetwork", "MemoryResolver", "NetworkStats")
-
-#: What goes wrong with each connection of a listener, or a function of the connection's number.
-FaultPlan = Faults | Callable[[int], Faults]
+__all__ = ("MemoryNetwork", "NetworkStats", "networks")
 
 #: Addresses are handed out from this block, which is for documentation (RFC 5737).
 _FIRST_ADDRESS = ipaddress.IPv4Address("198.51.100.1")
 
 #: Every network that is or was open; `assert_no_leaks` looks at those made while it watches.
 networks: WeakSet[MemoryNetwork] = WeakSet()
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """An address of a host, and how an attempt to connect to it goes.
-
-    Args:
-        host: an IPv4 or IPv6 address.
-        refuse: whether it refuses connections.
-        blackhole: whether it never answers.
-        turns: how many turns of the event loop pass before it answers.
-        seconds: how much time passes besides; real time.
-    """
-
-    host: str
-    refuse: bool = False
-    blackhole: bool = False
-    turns: int = 1
-    seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,113 +71,6 @@ class _Link:
 
     client: MemoryStream
     peer: MemoryStream
-
-
-class Listener:
-    """A host and port at which a peer answers; made by `MemoryNetwork`.
-
-    Attributes:
-        host: its name.
-        port: its port.
-        tls: the context of its TLS, if it speaks TLS.
-        faults: what goes wrong on the way to the client, for connections opened from now on.
-        upload_faults: the same with what the client sends.
-        connections: how many were opened so far.
-        requests: how many request heads arrived; only counted for handlers.
-        tls_failures: how many TLS handshakes failed.
-    """
-
-    def __init__(
-        self, host: str, port: int, peer: Script, tls: ssl.SSLContext | None, faults: FaultPlan
-    ) -> None:
-        self.host = host
-        self.port = port
-        self.tls = tls
-        self.faults: FaultPlan = faults
-        self.upload_faults: FaultPlan = NO_FAULTS
-        self.connections = 0
-        self.requests = 0
-        self.tls_failures = 0
-        self._peer = peer
-
-    def __repr__(self) -> str:
-        return f"<Listener {self.host}:{self.port} connections={self.connections}>"
-
-    @property
-    def url(self) -> URL:
-        """The root of what is served: ``http://host:port/``, or https if it speaks TLS."""
-        scheme = "https" if self.tls else "http"
-        return URL.build(scheme=scheme, host=self.host, port=self.port, path="/")
-
-    async def converse(self, transport: MemoryStream, number: int) -> None:
-        """Play the peer on one connection, and close it."""
-        sending, receiving = _planned(self.faults, number), _planned(self.upload_faults, number)
-        stream: NetworkStream = _faulty(transport, transport, sending, receiving, "wire")
-        try:
-            if self.tls is not None:
-                stream = secure = TLSStream(stream, self.tls, server_side=True)
-                try:
-                    await secure.handshake()
-                except PEER_GONE:
-                    self.tls_failures += 1
-                    raise
-            stream = _faulty(stream, transport, sending, receiving, "plaintext")
-            await self._peer(Peer(stream, transport, number))
-            await stream.aclose()
-        except PEER_GONE:
-            pass  # the client has gone before the script's end, or the faults have ended it
-
-
-def _planned(plan: FaultPlan, number: int) -> Faults:
-    return plan if isinstance(plan, Faults) else plan(number)
-
-
-def _faulty(
-    stream: NetworkStream,
-    transport: MemoryStream,
-    sending: Faults,
-    receiving: Faults,
-    layer: str,
-) -> NetworkStream:
-    """Put on ``stream`` those faults that belong on this layer; nothing, if there are none."""
-    sending = sending if sending and sending.layer == layer else NO_FAULTS
-    receiving = receiving if receiving and receiving.layer == layer else NO_FAULTS
-    if not (sending or receiving):
-        return stream
-    return FaultyStream(stream, transport, sending, receiving)
-
-
-class MemoryResolver(AbstractResolver):
-    """Answers from a network's hosts.
-
-    Args:
-        hosts: the addresses by name.
-        turns: how many turns of the event loop a lookup takes.
-
-    Attributes:
-        lookups: what was asked so far.
-        turns: as given; may be changed.
-    """
-
-    def __init__(self, hosts: Mapping[str, Sequence[Address]], turns: int = 1) -> None:
-        self.lookups: list[str] = []
-        self.turns = turns
-        self._hosts = hosts
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        self.lookups.append(host)
-        for _ in range(self.turns):
-            await checkpoint()
-        results = [_result(host, address.host, port) for address in self._hosts.get(host, ())]
-        wanted = [result for result in results if family in (socket.AF_UNSPEC, result["family"])]
-        if not wanted:
-            raise socket.gaierror(socket.EAI_NONAME, f"{host} is not in this network")
-        return wanted
-
-    async def close(self) -> None:
-        """Do nothing: there is nothing to give up."""
 
 
 class MemoryNetwork:
@@ -427,7 +295,7 @@ class MemoryNetwork:
         """Connect to a host by its name, as a proxy does."""
         addresses = self._hosts.get(host) or [Address(host)]
         try:
-            return await self.connect(_result(host, addresses[0].host, port))
+            return await self.connect(resolved(host, addresses[0].host, port))
         except ValueError:
             raise ConnectionRefusedError(errno.ECONNREFUSED, f"{host} is not here") from None
 
@@ -481,11 +349,6 @@ class MemoryNetwork:
         self._links = [
             link for link in self._links if not (link.client.closed and link.peer.closed)
         ]
-
-
-def _result(name: str, host: str, port: int) -> ResolveResult:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return ResolveResult(hostname=name, host=host, port=port, family=family, proto=0, flags=0)
 
 
 def _count_request(listener: Listener) -> None:
