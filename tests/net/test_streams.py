@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import anyio
 import pytest
+from anyio import to_thread
 from anyio.abc import SocketAttribute
 from anyio.lowlevel import checkpoint
 
-from anyiohttp._net.streams import SocketStream
+from anyiohttp._net.sockets import socket_stream
+from anyiohttp._net.streams import DeadlinePassed, SocketStream
 
 pytestmark = pytest.mark.anyio
 
 Pair = tuple[SocketStream, socket.socket]
 
 
-@pytest.fixture
-def pair() -> Iterator[Pair]:
+@pytest.fixture(params=[SocketStream, socket_stream], ids=["any loop", "this loop"])
+async def pair(request: pytest.FixtureRequest, anyio_backend: object) -> AsyncIterator[Pair]:
+    """The stream that works on every event loop, and the one that suits this one best."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    yield SocketStream(ours), theirs
+    stream = request.param(ours)
+    yield stream, theirs
     theirs.close()
-    ours.close()
+    stream.abort()
 
 
 async def test_nothing_has_arrived(pair: Pair) -> None:
@@ -133,11 +137,11 @@ async def test_a_stream_of_small_sends_lets_others_run(pair: Pair) -> None:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(others)
-        for _ in range(100):
+        for _ in range(400):
             await stream.send(b"x" * 8192)
             peer.recv(8192)
         tasks.cancel_scope.cancel()
-    assert turns >= 3
+    assert turns >= 5
 
 
 async def test_abort_wakes_whoever_waits(pair: Pair) -> None:
@@ -208,5 +212,96 @@ async def test_attributes_of_a_tcp_socket() -> None:
 def test_abort_works_without_an_event_loop() -> None:
     ours, theirs = socket.socketpair()
     SocketStream(ours).abort()
+    assert theirs.recv(1) == b""
+    theirs.close()
+
+
+async def test_a_deadline_ends_one_wait_and_nothing_else(pair: Pair) -> None:
+    stream, peer = pair
+    with pytest.raises(DeadlinePassed):
+        await stream.receive_before(anyio.current_time() + 0.01)
+    with pytest.raises(DeadlinePassed):
+        await stream.receive_before(anyio.current_time() - 1)
+    peer.sendall(b"late")
+    assert await stream.receive_before(anyio.current_time() + 60) == b"late"
+    assert stream.quiet
+
+
+async def test_a_peer_that_never_stops_does_not_outrun_a_deadline(pair: Pair) -> None:
+    stream, peer = pair
+    deadline = anyio.current_time() + 0.05
+    with pytest.raises(DeadlinePassed):
+        while True:
+            peer.sendall(b"x" * 10)
+            await stream.receive_before(deadline, 10)
+
+
+async def test_bytes_that_nobody_waits_for_stay_where_the_probe_sees_them(pair: Pair) -> None:
+    stream, peer = pair
+    peer.sendall(b"one")
+    assert await stream.receive() == b"one"
+    assert stream.quiet
+    peer.sendall(b"two")
+    # Whatever watches the socket has its turns to notice, and must not take the bytes.
+    for _ in range(5):
+        await checkpoint()
+    assert not stream.quiet
+
+
+async def test_two_waits_at_a_time_are_refused(pair: Pair) -> None:
+    stream, _ = pair
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stream.receive)
+        await anyio.wait_all_tasks_blocked()
+        with pytest.raises(anyio.BusyResourceError):
+            await stream.receive()
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_cancellation_in_the_moment_of_arrival_loses_nothing(pair: Pair) -> None:
+    stream, peer = pair
+    got: list[bytes] = []
+
+    async def receive() -> None:
+        got.append(await stream.receive())
+
+    for turns in range(8):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(receive)
+            await anyio.wait_all_tasks_blocked()
+            peer.sendall(b"%d" % turns)
+            for _ in range(turns % 4):
+                await checkpoint()
+            tasks.cancel_scope.cancel()
+        if len(got) <= turns:
+            got.append(await stream.receive())
+    assert got == [b"%d" % turns for turns in range(8)]
+
+
+async def test_a_reset_while_waiting(pair: Pair) -> None:
+    stream, peer = pair
+    outcome: list[type[BaseException]] = []
+
+    async def receive() -> None:
+        try:
+            await stream.receive()
+        except (OSError, anyio.EndOfStream) as exc:
+            outcome.append(type(exc))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(receive)
+        await anyio.wait_all_tasks_blocked()
+        stream.try_send(b"unread")
+        peer.close()  # with unread bytes: a reset
+    assert outcome in ([ConnectionResetError], [anyio.EndOfStream])
+
+
+async def test_abort_from_outside_its_loop_is_safe() -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    stream = socket_stream(ours)
+    theirs.sendall(b"x")
+    assert await stream.receive() == b"x"
+    await to_thread.run_sync(stream.abort)
     assert theirs.recv(1) == b""
     theirs.close()

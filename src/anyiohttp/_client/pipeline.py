@@ -375,7 +375,7 @@ class Send:
         lease = await self._connector.acquire(key, call)
         request.reused_connection = lease.reused
         try:
-            exchange = await lease.connection.exchange(head, request.wire_body(), call)
+            exchange = await lease.exchange(head, request.wire_body(), call)
         except BaseException:
             lease.release()
             raise

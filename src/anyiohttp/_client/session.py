@@ -164,7 +164,7 @@ class ClientSession:
             FollowRedirects(self._requote_redirect_url),
             Authorize(self._auth, self._base_url, self._trust_env),
             SendCookies(self._cookie_jar),
-            ChooseProxy(self._trust_env),
+            ChooseProxy(self._trust_env and connector.takes_proxy),
             DropExpectation(),
             Resend(),
             RunMiddlewares(),

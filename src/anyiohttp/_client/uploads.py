@@ -86,8 +86,12 @@ class UploadTracker:
         self._finished = at_end
 
     def finish(self, error: BaseException | None) -> None:
-        """Note that the request has ended: no further attempt begins."""
-        if error is None and not self._finished:
+        """Note that the request has ended: no further attempt begins.
+
+        A cancellation is the caller's own and not for whoever awaits the outcome.
+        """
+        cancelled = error is not None and not isinstance(error, Exception)
+        if cancelled or (error is None and not self._finished):
             error = UploadAbortedError("The request body was not fully sent")
         self.upload_complete.settle(error)
 

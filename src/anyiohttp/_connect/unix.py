@@ -13,7 +13,8 @@ import socket
 
 import anyio
 
-from .._net.streams import SocketStream
+from .._net.sockets import socket_stream
+from .._net.streams import NetworkStream
 
 __all__ = ("open_unix",)
 
@@ -23,7 +24,7 @@ _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
 
 
-async def open_unix(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> SocketStream:
+async def open_unix(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> NetworkStream:
     r"""Connect to the unix socket at ``path``; a leading ``\0`` is Linux's abstract namespace.
 
     Waits while the server's queue is full.
@@ -43,7 +44,7 @@ async def open_unix(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -
     except BaseException:
         sock.close()
         raise
-    return SocketStream(sock)
+    return socket_stream(sock)
 
 
 async def _connect(sock: socket.socket, path: str | bytes) -> None:

@@ -16,6 +16,7 @@ always is one without goodbye, whatever ``OP_IGNORE_UNEXPECTED_EOF`` says.
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -25,7 +26,7 @@ import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 from anyio.streams.tls import TLSAttribute
 
-from .streams import MAX_READ, NetworkStream
+from .streams import MAX_READ, DeadlinePassed, NetworkStream
 
 __all__ = ("TLSStream",)
 
@@ -63,6 +64,9 @@ class TLSStream(NetworkStream):
             session=session,
         )
         self._server_side = server_side
+        self._ended = False  # the peer has said goodbye
+        self._unflushed = False  # the transport holds records that it has not sent
+        self._flushing = anyio.Lock()
 
     def __repr__(self) -> str:
         return f"<TLSStream {self._tls.version()} over {self._transport!r}>"
@@ -105,15 +109,22 @@ class TLSStream(NetworkStream):
             self._fill_nowait()
 
     async def receive(self, max_bytes: int = MAX_READ) -> bytes:
-        await checkpoint_if_cancelled()
-        data = self._decrypt(max_bytes)
-        if data:
-            await cancel_shielded_checkpoint()
-            return data
+        return await self.receive_before(math.inf, max_bytes)
+
+    async def receive_before(self, deadline: float, max_bytes: int = MAX_READ) -> bytes:
+        if self._tls.pending() or self._incoming.pending or self._ended:
+            # Check before, yield after: what has been decrypted must not be lost.
+            await checkpoint_if_cancelled()
+            if deadline != math.inf and anyio.current_time() >= deadline:
+                raise DeadlinePassed
+            data = self._decrypt(max_bytes)
+            if data:
+                await cancel_shielded_checkpoint()
+                return data
         while True:
             if self._outgoing.pending:
                 await self._flush_records()
-            await self._fill()
+            await self._fill(deadline)
             data = self._decrypt(max_bytes)
             if data:
                 return data
@@ -122,7 +133,7 @@ class TLSStream(NetworkStream):
         """Return what can be decrypted of several records; ``b""`` if more must be read."""
         parts: list[bytes] = []
         size = 0
-        while size < max_bytes:
+        while size < max_bytes and not self._ended:
             try:
                 part = self._tls.read(max_bytes - size)
             except ssl.SSLWantReadError:
@@ -134,16 +145,17 @@ class TLSStream(NetworkStream):
                     break
                 raise
             if not part:
-                if parts:
-                    break
-                raise anyio.EndOfStream
+                self._ended = True
+                break
             parts.append(part)
             size += len(part)
+        if not parts and self._ended:
+            raise anyio.EndOfStream
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def _fill(self) -> None:
+    async def _fill(self, deadline: float = math.inf) -> None:
         try:
-            self._incoming.write(await self._transport.receive())
+            self._incoming.write(await self._transport.receive_before(deadline))
         except anyio.EndOfStream:
             raise _ended_without_goodbye() from None
 
@@ -161,17 +173,23 @@ class TLSStream(NetworkStream):
         return self._flush_nowait()
 
     def _flush_nowait(self) -> bool:
-        if not self._outgoing.pending:
-            return True
-        return self._transport.try_send(self._outgoing.read())
+        if self._unflushed:
+            return False
+        if self._outgoing.pending:
+            self._unflushed = not self._transport.try_send(self._outgoing.read())
+        return not self._unflushed
 
     async def flush(self) -> None:
-        await self._transport.flush()
         await self._flush_records()
 
     async def _flush_records(self) -> None:
-        while not self._flush_nowait():
-            await self._transport.flush()
+        if self._flush_nowait():
+            return
+        # Reading makes records, too (a key update is answered), while somebody else may be sending.
+        async with self._flushing:
+            while not self._flush_nowait():
+                await self._transport.flush()
+                self._unflushed = False
 
     # --- ending ---
 

@@ -14,9 +14,9 @@ import anyio
 
 from ..exceptions import ClientError
 from .call import Call
-from .deadlines import Phase, within
+from .deadlines import Phase, timeout_error, within
 from .failures import NETWORK_FAILURES, connection_failure
-from .streams import MAX_READ, NetworkStream
+from .streams import MAX_READ, DeadlinePassed, NetworkStream
 
 __all__ = ("receive", "receive_nowait", "send")
 
@@ -55,12 +55,13 @@ async def receive(
         SocketTimeoutError: ``ClientTimeout.sock_read`` ran out.
         ServerTimeoutError: ``ClientTimeout.total`` ran out.
     """
+    deadline, ran_out = call.next_deadline(phase)
     try:
-        return await within(call, phase, stream.receive, max_bytes)
+        return await stream.receive_before(deadline, max_bytes)
     except anyio.EndOfStream:
         return b""
-    except ClientError:
-        raise
+    except DeadlinePassed:
+        raise timeout_error(call, ran_out) from None
     except NETWORK_FAILURES as exc:
         raise connection_failure(exc, "receiving from", call.host) from exc
 

@@ -1,0 +1,147 @@
+"""The socket stream on asyncio's event loops, uvloop among them: the fast path.
+
+Knows: asyncio's readers and timers.
+Must not know: anything that `streams` does not.
+Called by: `sockets.socket_stream`.
+
+anyio's `wait_readable` registers a reader and removes it again for every wait, and a deadline costs
+a cancel scope; together they cost more than the read itself. Here the reader stays registered
+between waits: the loop's callback reads the socket and hands the bytes to whoever waits, and a
+deadline is a timer that ends that one wait. When something happens and nobody waits, the callback
+reads nothing and takes the reader away: bytes that nobody asked for stay in the kernel, where the
+probe at check-out finds them.
+
+Cancellation: bytes that were handed to a wait which was cancelled in the same moment are kept for
+the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+
+import anyio
+from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
+
+from .streams import MAX_READ, DeadlinePassed, SocketStream
+
+__all__ = ("AsyncioSocketStream", "watches_sockets")
+
+
+def watches_sockets(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tell whether the loop can watch sockets (Windows' proactor cannot)."""
+    try:
+        loop.remove_reader(-1)
+    except NotImplementedError:
+        return False
+    except (ValueError, OSError):
+        pass
+    return True
+
+
+class AsyncioSocketStream(SocketStream):
+    """A connected TCP or unix socket on an asyncio event loop.
+
+    Args:
+        sock: connected and non-blocking; the stream owns it from now on.
+        loop: the running event loop; the stream is never used on another.
+    """
+
+    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(sock)
+        self._loop = loop
+        self._waiter: asyncio.Future[bytes] | None = None
+        self._wanted = MAX_READ
+        self._watching = False
+        self._eager = False
+        self._kept = b""  # handed to a wait that was cancelled in the same moment
+
+    def receive_nowait(self, max_bytes: int = MAX_READ) -> bytes:
+        if self._kept:
+            data, self._kept = self._kept[:max_bytes], self._kept[max_bytes:]
+            return data
+        return super().receive_nowait(max_bytes)
+
+    async def receive(self, max_bytes: int = MAX_READ) -> bytes:
+        return await self.receive_before(math.inf, max_bytes)
+
+    async def receive_before(self, deadline: float, max_bytes: int = MAX_READ) -> bytes:
+        # A reader is served before a timer of the same moment: a peer that always has something
+        # to say would never run out of time.
+        if self._loop.time() >= deadline:
+            raise DeadlinePassed
+        await checkpoint_if_cancelled()
+        if self._kept or self._eager:
+            try:
+                data = self.receive_nowait(max_bytes)
+            except anyio.WouldBlock:
+                pass
+            else:
+                await cancel_shielded_checkpoint()
+                return data
+        elif self._closed:
+            raise anyio.ClosedResourceError
+        return await self._wait(deadline, max_bytes)
+
+    async def _wait(self, deadline: float, max_bytes: int) -> bytes:
+        if self._waiter is not None:
+            raise anyio.BusyResourceError("reading from")
+        loop = self._loop
+        waiter: asyncio.Future[bytes] = loop.create_future()
+        self._waiter = waiter
+        self._wanted = max_bytes
+        timer = None
+        try:
+            if not self._watching:
+                loop.add_reader(self._socket, self._on_readable)
+                self._watching = True
+            if deadline != math.inf:
+                timer = loop.call_at(deadline, _give_up, waiter)
+            data = await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._kept = waiter.result()
+            raise
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+        # A full read promises more: then it pays to try before the next wait.
+        self._eager = len(data) >= max_bytes
+        if not data:
+            raise anyio.EndOfStream
+        return data
+
+    def _on_readable(self) -> None:
+        waiter = self._waiter
+        if waiter is None:
+            # Nobody asked: what it is stays in the kernel, and the loop stops telling of it.
+            self._watching = False
+            self._loop.remove_reader(self._socket)
+        elif not waiter.done():
+            try:
+                waiter.set_result(self._recv(self._wanted))
+            except (BlockingIOError, InterruptedError):
+                pass
+            except OSError as exc:
+                waiter.set_exception(exc)
+
+    def abort(self) -> None:
+        if self._closed:
+            return
+        self._kept = b""
+        if self._watching:
+            self._watching = False
+            try:
+                self._loop.remove_reader(self._socket)
+            except RuntimeError:
+                pass  # the loop was closed, and its selector with it
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(anyio.ClosedResourceError())
+        super().abort()
+
+
+def _give_up(waiter: asyncio.Future[bytes]) -> None:
+    if not waiter.done():
+        waiter.set_exception(DeadlinePassed())

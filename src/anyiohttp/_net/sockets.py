@@ -1,0 +1,35 @@
+"""Which stream a connected socket gets: the one that suits the event loop.
+
+Knows: the socket streams there are.
+Must not know: how they work, who connected the socket.
+Called by: ``_connect`` when a socket is connected; servers of ``testing`` when one is accepted.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from anyio.lowlevel import current_token
+
+from .streams import SocketStream
+
+__all__ = ("socket_stream",)
+
+
+def socket_stream(sock: socket.socket) -> SocketStream:
+    """Return a stream over a connected socket that suits the running event loop.
+
+    Args:
+        sock: connected and non-blocking; the stream owns it from now on.
+    """
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is not None and isinstance(
+        loop := current_token().native_token, asyncio.AbstractEventLoop
+    ):
+        # Only now: programs on trio need not load asyncio.
+        from .asyncio_streams import AsyncioSocketStream, watches_sockets
+
+        if watches_sockets(loop):
+            return AsyncioSocketStream(sock, loop)
+    return SocketStream(sock)
