@@ -70,7 +70,11 @@ class AbstractCookieJar(Sized, Iterable["Morsel[str]"]):
         """Remove the cookies of a domain and its subdomains."""
 
     @abstractmethod
-    def update_cookies(self, cookies: LooseCookies, response_url: URL = URL()) -> None:
+    def update_cookies(
+        self,
+        cookies: LooseCookies,
+        response_url: URL = URL(),  # noqa: B008 - a constant, as in aiohttp
+    ) -> None:
         """Take in cookies as if ``response_url`` had set them."""
 
     def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
@@ -101,4 +105,3 @@ class AbstractCookieJar(Sized, Iterable["Morsel[str]"]):
             f"{name}={morsel.coded_value}"
             for name, morsel in self.filter_cookies(request_url).items()
         )
-

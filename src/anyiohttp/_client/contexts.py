@@ -15,13 +15,13 @@ __all__ = ("RequestContext",)
 
 
 class _Releasable(Protocol):
-    async def __aenter__(self) -> object: ...
     async def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None: ...
+        /,
+    ) -> object: ...
 
 
 R = TypeVar("R", bound=_Releasable)

@@ -26,18 +26,20 @@ from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 from .streams import MAX_READ, DeadlinePassed, SocketStream
 
-__all__ = ("AsyncioSocketStream", "watches_sockets")
+__all__ = ("AsyncioSocketStream", "watching_loop")
 
 
-def watches_sockets(loop: asyncio.AbstractEventLoop) -> bool:
-    """Tell whether the loop can watch sockets (Windows' proactor cannot)."""
+def watching_loop(loop: object) -> asyncio.AbstractEventLoop | None:
+    """Return the loop if it is one of asyncio that can watch sockets (Windows' proactor cannot)."""
+    if not isinstance(loop, asyncio.AbstractEventLoop):
+        return None
     try:
         loop.remove_reader(-1)
     except NotImplementedError:
-        return False
+        return None
     except (ValueError, OSError):
-        pass
-    return True
+        pass  # such a descriptor is not watched, which is what was to be found out
+    return loop
 
 
 class AsyncioSocketStream(SocketStream):

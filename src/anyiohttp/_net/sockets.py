@@ -23,13 +23,11 @@ def socket_stream(sock: socket.socket) -> SocketStream:
     Args:
         sock: connected and non-blocking; the stream owns it from now on.
     """
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is not None and isinstance(
-        loop := current_token().native_token, asyncio.AbstractEventLoop
-    ):
+    if "asyncio" in sys.modules:
         # Only now: programs on trio need not load asyncio.
-        from .asyncio_streams import AsyncioSocketStream, watches_sockets
+        from .asyncio_streams import AsyncioSocketStream, watching_loop
 
-        if watches_sockets(loop):
+        loop = watching_loop(current_token().native_token)
+        if loop is not None:
             return AsyncioSocketStream(sock, loop)
     return SocketStream(sock)

@@ -213,8 +213,7 @@ class TLSStream(NetworkStream):
 
     @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
-        return {
-            **self._transport.extra_attributes,
+        own: dict[Any, Callable[[], Any]] = {
             TLSAttribute.alpn_protocol: self._tls.selected_alpn_protocol,
             TLSAttribute.cipher: self._tls.cipher,
             TLSAttribute.peer_certificate: lambda: self._tls.getpeercert(False),
@@ -224,6 +223,7 @@ class TLSStream(NetworkStream):
             TLSAttribute.standard_compatible: lambda: True,
             TLSAttribute.tls_version: self._tls.version,
         }
+        return {**self._transport.extra_attributes, **own}
 
 
 def _ended_without_goodbye() -> anyio.BrokenResourceError:

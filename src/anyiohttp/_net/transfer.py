@@ -18,7 +18,7 @@ from .deadlines import Phase, timeout_error, within
 from .failures import NETWORK_FAILURES, connection_failure
 from .streams import MAX_READ, DeadlinePassed, NetworkStream
 
-__all__ = ("receive", "receive_nowait", "send")
+__all__ = ("flush", "receive", "receive_nowait", "send", "send_nowait")
 
 
 async def send(stream: NetworkStream, data: bytes | bytearray | memoryview, call: Call) -> None:
@@ -29,9 +29,32 @@ async def send(stream: NetworkStream, data: bytes | bytearray | memoryview, call
         SocketTimeoutError: ``ClientTimeout.send`` ran out.
         ServerTimeoutError: ``ClientTimeout.total`` ran out.
     """
+    if not send_nowait(stream, data, call):
+        await flush(stream, call)
+
+
+def send_nowait(stream: NetworkStream, data: bytes | bytearray | memoryview, call: Call) -> bool:
+    """Send as much of ``data`` as takes no waiting; `flush` sends the rest.
+
+    Returns:
+        Whether all of it went.
+
+    Raises:
+        ClientOSError, ClientConnectionResetError, ServerDisconnectedError: the connection failed.
+    """
     try:
-        if not stream.try_send(data):
-            await within(call, Phase.SEND, stream.flush)
+        return stream.try_send(data)
+    except NETWORK_FAILURES as exc:
+        raise connection_failure(exc, "sending to", call.host) from exc
+
+
+async def flush(stream: NetworkStream, call: Call) -> None:
+    """Send what `send_nowait` could not.
+
+    Raises: as `send`.
+    """
+    try:
+        await within(call, Phase.SEND, stream.flush)
     except ClientError:
         raise  # a timeout of ours is an OSError too, by TimeoutError
     except NETWORK_FAILURES as exc:
