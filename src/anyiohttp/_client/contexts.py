@@ -15,6 +15,7 @@ __all__ = ("RequestContext",)
 
 
 class _Releasable(Protocol):
+    async def __aenter__(self) -> object: ...
     async def __aexit__(
         self,
         exc_type: type[BaseException] | None,

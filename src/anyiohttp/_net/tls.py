@@ -213,15 +213,16 @@ class TLSStream(NetworkStream):
 
     @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
+        keys: Any = TLSAttribute  # by their annotations, some would be unhashable
         own: dict[Any, Callable[[], Any]] = {
-            TLSAttribute.alpn_protocol: self._tls.selected_alpn_protocol,
-            TLSAttribute.cipher: self._tls.cipher,
-            TLSAttribute.peer_certificate: lambda: self._tls.getpeercert(False),
-            TLSAttribute.peer_certificate_binary: lambda: self._tls.getpeercert(True),
-            TLSAttribute.server_side: lambda: self._server_side,
-            TLSAttribute.ssl_object: lambda: self._tls,
-            TLSAttribute.standard_compatible: lambda: True,
-            TLSAttribute.tls_version: self._tls.version,
+            keys.alpn_protocol: self._tls.selected_alpn_protocol,
+            keys.cipher: self._tls.cipher,
+            keys.peer_certificate: lambda: self._tls.getpeercert(False),
+            keys.peer_certificate_binary: lambda: self._tls.getpeercert(True),
+            keys.server_side: lambda: self._server_side,
+            keys.ssl_object: lambda: self._tls,
+            keys.standard_compatible: lambda: True,
+            keys.tls_version: self._tls.version,
         }
         return {**self._transport.extra_attributes, **own}
 
