@@ -6,7 +6,7 @@ import hashlib
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,10 +16,10 @@ from typing import Any
 import anyio
 from tests.certs.authority import Fingerprints
 from tests.compat.observations import Observations
-from tests.servers import LoopbackServer, Script, ScriptedPeer, ScriptedServer, serve
+from tests.servers import Script, ScriptedPeer, ScriptedServer
 from yarl import URL
 
-from anyiohttp.cli.loopback import Handler, Request, Response
+from anyiohttp.cli.loopback import Handler, LoopbackServer, Request, Response, serve
 from anyiohttp.cli.loopback.handlers import ROUTES
 
 __all__ = ("Stage", "Trust", "stage")
@@ -222,7 +222,3 @@ async def stage(trust: Trust, directory: Path) -> AsyncIterator[Stage]:
         await it.open(stack)
         yield it
     it.raise_errors()
-
-
-#: What scenarios may send as environment.
-Environment = Mapping[str, str]

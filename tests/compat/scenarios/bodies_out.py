@@ -150,8 +150,8 @@ async def async_generators(aiohttp: Any, stage: Stage) -> None:
             yield part
 
     async def nothing() -> AsyncIterator[bytes]:
-        for part in ():
-            yield part
+        return
+        yield b""
 
     class Iterable:
         def __aiter__(self) -> AsyncIterator[bytes]:
@@ -186,7 +186,8 @@ async def one_response_into_the_next_request(aiohttp: Any, stage: Stage) -> None
 @scenario
 async def json_bodies(aiohttp: Any, stage: Stage) -> None:
     async with aiohttp.ClientSession() as session:
-        for value in ({"a": [1, None, "ä"]}, [], "", 0, False):
+        values: tuple[Any, ...] = ({"a": [1, None, "ä"]}, [], "", 0, False)
+        for value in values:
             async with session.post(stage.url / "echo", json=value) as response:
                 stage.saw(json.dumps(value), (await response.json())["body"])
         headers = {"Content-Type": "application/problem+json"}

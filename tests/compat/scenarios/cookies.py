@@ -114,12 +114,13 @@ async def filtering(aiohttp: Any, stage: Stage) -> None:
     jar = aiohttp.CookieJar()
     jar.update_cookies({"host": "1"}, URL("http://example.org/"))
     cookies = SimpleCookie()
-    for name, attributes in {
+    described: dict[str, dict[str, Any]] = {
         "whole": {"domain": "example.org"},
         "deep": {"path": "/a/b"},
         "safe": {"secure": True},
         "sub": {"domain": "www.example.org"},
-    }.items():
+    }
+    for name, attributes in described.items():
         cookies[name] = "1"
         for attribute, value in attributes.items():
             cookies[name][attribute] = value
