@@ -259,9 +259,7 @@ class ClientConnectorCertificateError(ClientSSLError, ssl.CertificateError):
         certificate_error: what the TLS library said of the certificate.
     """
 
-    def __init__(
-        self, connection_key: _ConnectionKeyLike, certificate_error: Exception
-    ) -> None:
+    def __init__(self, connection_key: _ConnectionKeyLike, certificate_error: Exception) -> None:
         os_error = certificate_error if isinstance(certificate_error, OSError) else OSError()
         super().__init__(connection_key, os_error)
         self._certificate_error = certificate_error
