@@ -175,6 +175,10 @@ class ScriptedServer:
         host = str(self._socket.getsockname()[0])
         return URL.build(scheme="https" if self._tls else "http", host=host, port=self.port)
 
+    def receive_buffer(self, size: int) -> None:
+        """Let the kernel keep about ``size`` bytes for connections that come from now on."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
     @property
     def connections(self) -> int:
         """How many connections were accepted."""

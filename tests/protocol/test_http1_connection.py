@@ -252,7 +252,7 @@ async def test_the_largest_small_body():
     [
         (request("GE T"), None),
         (request(headers=[("A", "b\r\nc")]), None),
-        (request("POST", headers=[("Content-Length", "3")]), b"hello"),
+        (request("POST", headers=[("Content-Length", "6")]), b"hello"),
         (request("TRACE"), b"hello"),
     ],
 )

@@ -150,11 +150,32 @@ async def test_the_body_runs_in_the_callers_task():
 LENGTH_5 = [("Content-Length", "5")]
 
 
-async def test_longer_than_the_callers_content_length():
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda: b"abcdef",
+        lambda: b"abcde" * 50_000,
+        lambda: Pieces(b"abc", b"def"),
+        lambda: Pieces(b"abcdef"),
+        lambda: Pieces(b"abc", b"def", size=6),
+        lambda: Pieces(b"abcdef", size=6),
+    ],
+    ids=["bytes", "large", "pieces", "piece", "sized pieces", "sized piece"],
+)
+async def test_the_callers_content_length_bounds_the_body(body):
+    script = Receiver(5)
+    async with peer(script) as client:
+        exchange = await client.exchange(request("POST", headers=LENGTH_5), body())
+        assert script.body == b"abcde"
+        assert exchange.request_sent
+        assert client.free
+
+
+async def test_longer_than_it_said_itself():
     script = Receiver(1000)
     async with peer(script) as client:
         with pytest.raises(UploadAbortedError, match="longer than its Content-Length of 5"):
-            await client.exchange(request("POST", headers=LENGTH_5), Pieces(b"abc", b"def"))
+            await client.exchange(request("POST"), Pieces(b"abc", b"def", size=5))
         assert client.dead
         await anyio.wait_all_tasks_blocked()
         assert len(script.body) <= 5
@@ -224,6 +245,32 @@ async def test_an_early_final_response_stops_the_body(body, how):
         assert exchange.head.status == 413
         assert await read_all(exchange) == b"no"
         assert client.dead
+
+
+@pytest.mark.parametrize("how", [{}, {"end": True}, {"reset": True}], ids=["", "end", "reset"])
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(
+    "body",
+    [lambda: b"x" * 10_000, lambda: Pieces(b"x" * 10_000, size=10_000)],
+    ids=["bytes", "source"],
+)
+async def test_an_early_final_response_stops_a_small_body(body, chunked, how):
+    """All of it is in one piece, which the peer's window has no room for."""
+    async with peer(answers(REFUSED, **how), capacity=1000) as client:
+        exchange = await client.exchange(request("POST", chunked=chunked), body())
+        assert exchange.head.status == 413
+        assert not exchange.request_sent
+        assert await read_all(exchange) == b"no"
+        assert client.dead
+
+
+async def test_a_small_body_through_a_small_buffer():
+    script = Receiver(10_000)
+    async with peer(script, capacity=1000) as client:
+        exchange = await client.exchange(request("POST"), b"x" * 10_000)
+        assert script.body == b"x" * 10_000
+        assert exchange.request_sent
+        assert client.free
 
 
 async def test_the_connection_lives_until_the_early_response_is_read():

@@ -379,4 +379,7 @@ class Send:
         except BaseException:
             lease.release()
             raise
+        tracker = request.options.upload_tracker
+        if tracker is not None:
+            tracker.answered(sent=exchange.request_sent)
         return self._make_response(request, exchange)

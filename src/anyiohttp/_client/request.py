@@ -258,7 +258,7 @@ class ClientRequest:
         body = self.body
         tracker = self.options.upload_tracker
         if tracker is not None:
-            tracker.begin(body)
+            tracker.begin()
             return None if body is None else TrackedBody(body, tracker)
         if body is None:
             return None

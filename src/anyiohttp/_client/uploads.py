@@ -62,7 +62,8 @@ class UploadTracker:
         self.bytes_written = 0
         self.upload_complete = UploadOutcome()
         self._bound = False
-        self._finished = False
+        self._sent = False
+        self._handed_over = 0
 
     def bind(self) -> None:
         """Take the tracker for a request.
@@ -74,16 +75,22 @@ class UploadTracker:
             raise RuntimeError("UploadTracker is already bound to a request")
         self._bound = True
 
-    def begin(self, body: Payload | None) -> None:
+    def begin(self) -> None:
         """Note that an attempt begins."""
         self.attempts += 1
-        self.bytes_written = 0
-        self._finished = body is None
+        self.bytes_written = self._handed_over = 0
+        self._sent = False
 
-    def advance(self, count: int, *, at_end: bool = False) -> None:
-        """Note that so many bytes went, and whether they were the last."""
-        self.bytes_written += count
-        self._finished = at_end
+    def hand_over(self, count: int) -> None:
+        """Note that so many bytes are about to be sent; those before them have been."""
+        self.bytes_written += self._handed_over
+        self._handed_over = count
+
+    def answered(self, *, sent: bool) -> None:
+        """Note that the attempt has its response, and whether the body had been sent."""
+        self._sent = sent
+        if sent:
+            self.hand_over(0)
 
     def finish(self, error: BaseException | None) -> None:
         """Note that the request has ended: no further attempt begins.
@@ -91,7 +98,7 @@ class UploadTracker:
         A cancellation is the caller's own and not for whoever awaits the outcome.
         """
         cancelled = error is not None and not isinstance(error, Exception)
-        if cancelled or (error is None and not self._finished):
+        if cancelled or (error is None and not self._sent):
             error = UploadAbortedError("The request body was not fully sent")
         self.upload_complete.settle(error)
 
@@ -107,7 +114,6 @@ class TrackedBody:
     def __init__(self, body: Payload, tracker: UploadTracker) -> None:
         self._body = body
         self._tracker = tracker
-        self._last = 0
 
     @property
     def size(self) -> int | None:
@@ -116,14 +122,9 @@ class TrackedBody:
 
     async def next_chunk(self) -> bytes:
         """Return the body's next chunk; the one before it has been sent by now."""
-        self._tracker.advance(self._last)
-        self._last = 0
+        self._tracker.hand_over(0)
         chunk = await self._body.next_chunk()
-        size = len(chunk)
-        if not chunk or self._tracker.bytes_written + size == self._body.size:
-            self._tracker.advance(size, at_end=True)
-        else:
-            self._last = size
+        self._tracker.hand_over(len(chunk))
         return chunk
 
     async def aclose(self) -> None:

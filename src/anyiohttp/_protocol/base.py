@@ -154,7 +154,12 @@ class Exchange(ABC):
     HTTP/1.1: an exchange that ends before its message does kills its connection; so does one whose
     request was not sent in full, and one followed by bytes that nobody asked for. HTTP/2: it resets
     its stream and touches nothing else.
+
+    Attributes:
+        request_sent: whether the request went out in full; if not, the final response came first.
     """
+
+    request_sent = True
 
     @property
     @abstractmethod
@@ -175,7 +180,8 @@ class Exchange(ABC):
     @abstractmethod
     def stream(self) -> NetworkStream | None:
         """The stream that carries the exchange, to ask for its extra attributes; ``None`` once
-        the exchange has ended."""
+        the exchange has ended.
+        """
 
     @abstractmethod
     async def receive(self) -> bytes:
@@ -193,12 +199,14 @@ class Exchange(ABC):
     @abstractmethod
     def receive_nowait(self) -> bytes | None:
         """Return bytes of the body that have already been taken from the stream; ``b""`` at the
-        end; ``None`` if `receive` would have to wait."""
+        end; ``None`` if `receive` would have to wait.
+        """
 
     @abstractmethod
     def release(self) -> None:
         """End the exchange now, without waiting. See the class for what becomes of the connection.
-        Bytes of the body already taken from the stream can still be received if it is complete."""
+        Bytes of the body already taken from the stream can still be received if it is complete.
+        """
 
     async def aclose(self) -> None:
         """End the exchange; the same as `release`, awaitable in form. Never waits for the peer."""
@@ -236,7 +244,8 @@ class HTTPConnection(ABC):
     @abstractmethod
     def capacity(self) -> int:
         """How many exchanges may be in flight: HTTP/1.1: 1; HTTP/2: what the peer allows; 0 once
-        the connection is closing or closed."""
+        the connection is closing or closed.
+        """
 
     @property
     @abstractmethod
@@ -251,7 +260,8 @@ class HTTPConnection(ABC):
     @abstractmethod
     def usable(self) -> bool:
         """Probe an idle connection at check-out: whether the peer has neither closed it nor sent
-        anything that nobody asked for. Synchronous; touches the socket once."""
+        anything that nobody asked for. Synchronous; touches the socket once.
+        """
 
     @abstractmethod
     def reserve(self) -> None:
@@ -293,5 +303,5 @@ class HTTPConnection(ABC):
     @abstractmethod
     async def aclose(self) -> None:
         """Close, politely where that takes no waiting for the peer. Bounded; never raises for
-        what the network does."""
-
+        what the network does.
+        """

@@ -27,7 +27,7 @@ from yarl import URL
 from ..._net.call import Call
 from ..._net.streams import NetworkStream
 from ...exceptions import MalformedResponseError
-from ..base import HTTP_11, Body, BodySource, HTTPConnection, HttpVersion, RequestHead
+from ..base import HTTP_11, Body, HTTPConnection, HttpVersion, RequestHead
 from .bodies import body_for
 from .exchange import HTTP11Exchange
 from .framing import (
@@ -130,7 +130,7 @@ class HTTP11Connection(HTTPConnection):
         head = parser.head
         assert head is not None
         framing = response_framing(request, control, head)
-        return HTTP11Exchange(
+        exchange = HTTP11Exchange(
             self,
             wire.call,
             head,
@@ -138,6 +138,8 @@ class HTTP11Connection(HTTPConnection):
             rest=parser.rest,
             reusable=sent and framing.keep_alive,
         )
+        exchange.request_sent = sent
+        return exchange
 
     # --- what an exchange tells us ---
 
@@ -197,12 +199,16 @@ async def _send_request(
         head = b""
     if body is None:
         return await wire.say(head + LAST_CHUNK if framing.chunked else head)
-    if isinstance(body, bytes) and len(body) <= SMALL_BODY:
-        if framing.chunked:
-            body = encode_chunk(body) + LAST_CHUNK
-        return await wire.say(head + body)
-    source: BodySource = BytesSource(body) if isinstance(body, bytes) else body
-    return await Upload(wire, source, framing).run(head)
+    if not isinstance(body, bytes):
+        return await Upload(wire, body, framing).run(head)
+    if not framing.chunked:
+        body = body[: framing.length]
+    upload = Upload(wire, BytesSource(body), framing)
+    if len(body) > SMALL_BODY:
+        return await upload.run(head)
+    if framing.chunked:
+        body = encode_chunk(body) + LAST_CHUNK
+    return await upload.send_whole(head + body)
 
 
 # --- errors ---------------------------------------------------------------------------------

@@ -106,6 +106,8 @@ def request_framing(
 
     Raises:
         InvalidRequestError: the caller's fields contradict each other, the body or the version.
+
+    A Content-Length of the caller's bounds the body: what is longer is cut, as in aiohttp.
     """
     lengths = control.get("content-length")
     chunked = _wants_chunks(head, control)
@@ -146,7 +148,7 @@ def _declared_length(lengths: list[str], size: int | None, *, has_body: bool) ->
     length = int(text)
     if not has_body:
         size = 0
-    if size is not None and size != length:
+    if size is not None and size < length:
         raise InvalidRequestError(f"Content-Length is {length}, but the body has {size} bytes")
     return length
 

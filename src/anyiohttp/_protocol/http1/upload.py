@@ -17,6 +17,9 @@ no need to speak while it is spoken to. No exception group leaves.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 import anyio
 
 from ..._net.deadlines import Phase, within
@@ -67,11 +70,12 @@ class Upload:
         framing: how.
     """
 
-    __slots__ = ("_body", "_chunked", "_failure", "_left", "_length", "_sent", "_wire")
+    __slots__ = ("_body", "_chunked", "_failure", "_left", "_length", "_sent", "_size", "_wire")
 
     def __init__(self, wire: Wire, body: BodySource, framing: RequestFraming) -> None:
         self._wire = wire
         self._body = body
+        self._size = body.size
         self._chunked = framing.chunked
         self._length = self._left = framing.length
         self._sent = False
@@ -84,29 +88,41 @@ class Upload:
             Whether all of the body was sent; if not, the final head is there.
 
         Raises:
-            UploadAbortedError: the body is shorter or longer than its Content-Length.
+            UploadAbortedError: the body is shorter than its Content-Length, or not as long as it
+                said itself.
             ClientConnectionError: the connection failed, or a limit ran out.
             ParseError: what came is not a response.
             BaseException: what the body raised.
         """
         first = b""
-        size = self._body.size
-        if size is not None and head:
+        if self._size is not None and head:
             # The source knows its size, so it is unlikely to keep us waiting: one send for both.
             first = await within(self._wire.call, Phase.TOTAL, self._body.next_chunk)
-            self._count(first)
-            if len(first) == size:
-                return await self._wire.say(head + self._framed(first, last=True))
-        await self._run_beside_listener(head, first)
-        return self._sent
+            first = self._within_length(first)
+            if len(first) == self._size if self._chunked else not self._left:
+                return await self.send_whole(head + self._framed(first, last=True))
+        return await self._beside_listener(partial(self._send_all, head, first))
 
-    async def _run_beside_listener(self, head: bytes, first: bytes) -> None:
+    async def send_whole(self, data: bytes) -> bool:
+        """Send what is all there is, and listen only if it does not go at once.
+
+        Returns and raises: as `run`.
+        """
+        try:
+            if self._wire.send_nowait(data):
+                return True
+        except ClientConnectionError as exc:
+            self._wire.raise_unless_answered(exc)
+            return False
+        return await self._beside_listener(self._flush)
+
+    async def _beside_listener(self, send: Callable[[], Awaitable[None]]) -> bool:
         failure: BaseException | None = None
         async with anyio.create_task_group() as tasks:
             with anyio.CancelScope() as sending:
                 tasks.start_soon(self._listen, sending)
                 try:
-                    await self._send_all(head, first)
+                    await send()
                 except anyio.get_cancelled_exc_class():
                     raise
                 except BaseException as exc:
@@ -118,6 +134,15 @@ class Upload:
         if self._failure is not None:
             # The listener may have had bytes in its hands when sending failed. It has fed them.
             self._wire.raise_unless_answered(self._failure)
+        return self._sent
+
+    async def _flush(self) -> None:
+        try:
+            await self._wire.flush()
+        except ClientConnectionError as exc:
+            self._failure = exc
+        else:
+            self._sent = True
 
     async def _say(self, data: bytes) -> bool:
         """Send, with the wire's failures kept apart from those of the body."""
@@ -132,19 +157,11 @@ class Upload:
         opening = head + self._framed(first)
         if opening and not await self._say(opening):
             return
-        sized = self._body.size is not None
-        while True:
-            if not self._left and not self._chunked:
-                # A response that comes from here on is not early. A source of unknown size is
-                # still asked whether it has more than the caller declared.
-                self._sent = True
-                if sized:
-                    return
+        while self._chunked or self._left:
             chunk = await self._body.next_chunk()
             if not chunk:
                 break
-            self._count(chunk)
-            if not await self._say(self._framed(chunk)):
+            if not await self._say(self._framed(self._within_length(chunk))):
                 return
         if self._chunked:
             self._sent = await self._say(LAST_CHUNK)
@@ -152,6 +169,8 @@ class Upload:
             raise UploadAbortedError(
                 f"the body ended after {self._length - self._left} of {self._length} bytes"
             )
+        else:
+            self._sent = True
 
     async def _listen(self, sending: anyio.CancelScope) -> None:
         try:
@@ -161,15 +180,22 @@ class Upload:
             self._failure = self._failure or exc
         sending.cancel()
 
-    def _count(self, chunk: bytes) -> None:
-        """Hold the body to its Content-Length: what is inconsistent with it is not sent."""
+    def _within_length(self, chunk: bytes) -> bytes:
+        """Hold the body to its Content-Length: no more than that ever goes out.
+
+        A length that the caller declared bounds the body; one that the body has of itself is a
+        promise.
+        """
         if self._chunked:
-            return
+            return chunk
+        if len(chunk) > self._left:
+            if self._size == self._length:
+                raise UploadAbortedError(
+                    f"the body is longer than its Content-Length of {self._length} bytes"
+                )
+            chunk = chunk[: self._left]
         self._left -= len(chunk)
-        if self._left < 0:
-            raise UploadAbortedError(
-                f"the body is longer than its Content-Length of {self._length} bytes"
-            )
+        return chunk
 
     def _framed(self, chunk: bytes, *, last: bool = False) -> bytes:
         if not self._chunked:

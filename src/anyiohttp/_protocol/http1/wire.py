@@ -15,7 +15,7 @@ import anyio
 from ..._net.call import Call
 from ..._net.deadlines import Phase
 from ..._net.streams import NetworkStream
-from ..._net.transfer import receive, receive_nowait, send
+from ..._net.transfer import flush, receive, receive_nowait, send, send_nowait
 from ...exceptions import (
     ClientConnectionError,
     ClientError,
@@ -81,6 +81,21 @@ class Wire:
         """
         self.used = True
         await send(self.stream, data, self.call)
+
+    def send_nowait(self, data: bytes) -> bool:
+        """Send as much of ``data`` as takes no waiting; return whether that was all.
+
+        Raises: as `send`.
+        """
+        self.used = True
+        return send_nowait(self.stream, data, self.call)
+
+    async def flush(self) -> None:
+        """Send what `send_nowait` could not.
+
+        Raises: as `send`.
+        """
+        await flush(self.stream, self.call)
 
     def raise_unless_answered(self, failure: Exception) -> None:
         """Raise what the exchange failed with, unless the final response has arrived all the same.
