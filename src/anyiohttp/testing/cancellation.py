@@ -44,7 +44,8 @@ class Moment(Enum):
 
     ``POINT``: a cancel scope round the victim is cancelled as it comes to its n-th scheduling
     point. ``TURN``: the same in the event loop's n-th turn, wherever the victim and its child tasks
-    are then. The other two cancel as asyncio itself does (``Task.cancel``, ``asyncio.timeout``,
+    are then; trio shuffles the tasks of a turn, so that each survey may see other states. The other
+    two cancel as asyncio itself does (``Task.cancel``, ``asyncio.timeout``,
     ``asyncio.wait_for``), and are like ``POINT`` on trio: ``TASK`` as the victim comes to the
     point; ``TASK_WOKEN`` when what it waits for there has already happened, and it has not run yet:
     what it was given in that moment must not be lost.
@@ -177,7 +178,7 @@ class _Run(Generic[T]):
         error: Exception | None = None
         async with anyio.create_task_group() as watchers:
             watchers.start_soon(self._watch, victim)
-            if self._moment is Moment.TURN:
+            if self._moment is Moment.TURN and self._number:
                 watchers.start_soon(self._count_turns)
             try:
                 value = await self._guarded(victim)
@@ -237,7 +238,7 @@ class _Run(Generic[T]):
         self._task.cancel()
 
     async def _count_turns(self) -> None:
-        for _ in range(self._number):
+        for _ in range(self._number - 1):
             await checkpoint()
         self._request(None)
 

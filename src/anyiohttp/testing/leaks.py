@@ -262,7 +262,7 @@ def _described(item: _Open) -> str:
         return inode
     with sock:
         try:
-            peer: object = sock.getpeername()
+            peer = repr(sock.getpeername())
         except OSError:
             peer = "nobody"
-        return f"a socket: {sock.getsockname()!r} connected to {peer!r}"
+        return f"a socket: {sock.getsockname()!r} connected to {peer}"

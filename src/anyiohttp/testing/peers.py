@@ -74,10 +74,11 @@ class Peer:
         fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
         if fields.get(b"transfer-encoding") != b"chunked":
             return head, await self.receive_exactly(int(fields.get(b"content-length", 0)))
-        body = b""
-        while not body.endswith(b"\r\n0\r\n\r\n") and body != b"0\r\n\r\n":
+        body, size = b"", -1
+        while size:
             line = await self.receive_until(b"\r\n")
-            body += line + await self.receive_exactly(int(line.split(b";")[0], 16) + 2)
+            size = int(line.split(b";")[0], 16)
+            body += line + await self.receive_exactly(size + 2)
         return head, body
 
     async def wait_closed(self) -> bytes:
