@@ -69,37 +69,39 @@ async def test_idle_connections_of_watched_sessions_may_stay():
 
 async def test_an_idle_connection_of_nobody():
     async with network_and_session() as (network, session):
-        with pytest.raises(Leaked, match="client's end of example.org:80 #0") as caught:
+        with pytest.raises(Leaked, match=r"client's end of example\.org:80 #0") as caught:
             async with assert_no_leaks(network, patience=0):
                 await fetch(session)
         assert len(caught.value.leaks) == 1
 
 
 async def test_a_network_that_was_made_inside():
-    async with assert_no_leaks(patience=0) as check:
-        async with network_and_session() as (_, session):
-            await fetch(session)
-            with pytest.raises(Leaked, match="connection in memory"):
-                await check.check()
+    async with assert_no_leaks(patience=0) as check, network_and_session() as (_, session):
+        await fetch(session)
+        with pytest.raises(Leaked, match="connection in memory"):
+            await check.check()
 
 
 async def test_a_response_in_use():
     async with network_and_session() as (network, session):
-        with pytest.raises(Leaked, match="places of a connector: .*busy=1"):
+        with pytest.raises(Leaked, match=r"places of a connector: .*busy=1"):
             async with assert_no_leaks(session, network, patience=0):
                 response = await session.get("http://example.org/")
         response.close()
 
 
 async def test_a_waiting_call():
-    async with network_and_session(limit=1) as (network, session):
-        async with session.get("http://example.org/"), anyio.create_task_group() as tasks:
-            with pytest.raises(Leaked, match="waiting=1") as caught:
-                async with assert_no_leaks(session, network, patience=0):
-                    tasks.start_soon(fetch, session)
-                    await anyio.wait_all_tasks_blocked()
-            assert "a task: " in str(caught.value)
-            tasks.cancel_scope.cancel()
+    async with (
+        network_and_session(limit=1) as (network, session),
+        session.get("http://example.org/"),
+        anyio.create_task_group() as tasks,
+    ):
+        with pytest.raises(Leaked, match="waiting=1") as caught:
+            async with assert_no_leaks(session, network, patience=0):
+                tasks.start_soon(fetch, session)
+                await anyio.wait_all_tasks_blocked()
+        assert "a task: " in str(caught.value)
+        tasks.cancel_scope.cancel()
 
 
 async def test_what_needs_a_few_turns():
@@ -126,17 +128,18 @@ async def test_tunnels_that_stay_open():
         proxy = network.proxy("proxy.test")
         server = network.serve("example.org", handler, port=81)
         route = {"proxy": proxy.url}
-        async with assert_no_leaks(session, patience=0, collect=False):
-            # The network is not watched: its proxy holds a connection, too.
-            async with session.get(server.url, **route) as response:
-                await response.read()
+        # The network is not watched: its proxy holds a connection, too.
+        async with (
+            assert_no_leaks(session, patience=0, collect=False),
+            session.get(server.url, **route) as response,
+        ):
+            await response.read()
 
 
 async def test_sockets(loopback: LoopbackServer):
-    async with assert_no_leaks():
-        async with ClientSession() as session:
-            await fetch(session, loopback.url)
-    with pytest.raises(Leaked, match="a socket: .*connected to nobody"):
+    async with assert_no_leaks(), ClientSession() as session:
+        await fetch(session, loopback.url)
+    with pytest.raises(Leaked, match=r"a socket: .*connected to nobody"):
         async with assert_no_leaks(patience=0, collect=False):
             sock = socket.socket()
     sock.close()
@@ -156,19 +159,18 @@ async def test_generators():
 
     async with assert_no_leaks():
         assert [number async for number in numbers()] == [0, 1, 2]
-    with pytest.raises(Leaked, match="not finished: .*numbers"):
+    with pytest.raises(Leaked, match=r"not finished: .*numbers"):
         async with assert_no_leaks(patience=0):
             kept = numbers()
             await anext(kept)
     await kept.aclose()
-    with pytest.raises(Leaked, match="abandoned: .*numbers"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # trio complains, too
-            async with assert_no_leaks(patience=0):
-                dropped = numbers()
-                await anext(dropped)
-                del dropped
-                gc.collect()
+    with pytest.raises(Leaked, match=r"abandoned: .*numbers"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # trio complains, too
+        async with assert_no_leaks(patience=0):
+            dropped = numbers()
+            await anext(dropped)
+            del dropped
+            gc.collect()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         await checkpoint()

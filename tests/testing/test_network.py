@@ -8,9 +8,9 @@ import anyio
 import pytest
 
 from anyiohttp import (
+    ClientConnectorCertificateError,
     ClientConnectorDNSError,
     ClientConnectorError,
-    ClientConnectorCertificateError,
     ClientHttpProxyError,
     ClientSession,
     ServerDisconnectedError,
@@ -84,9 +84,11 @@ async def test_an_answer_during_an_upload_needs_no_lingering():
 
     async with MemoryNetwork(capacity=1000) as network:
         server = network.serve("example.org", refuse)
-        async with ClientSession(connector=network.connector()) as session:
-            async with session.post(server.url, data=b"x" * 1_000_000) as response:
-                assert (response.status, await response.read()) == (413, b"too much")
+        async with (
+            ClientSession(connector=network.connector()) as session,
+            session.post(server.url, data=b"x" * 1_000_000) as response,
+        ):
+            assert (response.status, await response.read()) == (413, b"too much")
 
 
 async def test_proxies(authority):

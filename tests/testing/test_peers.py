@@ -62,8 +62,7 @@ async def test_sending(ends):
     pieces = []
 
     async def read() -> None:
-        for _ in range(5):
-            pieces.append(await client.receive())
+        pieces.extend([await client.receive() for _ in range(5)])
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(read)
