@@ -41,7 +41,7 @@ from .auth import BasicAuth, authorization_for
 from .cookies import merge_cookie_header
 from .netrc import netrc_auth
 from .proxies import environment_proxy, proxy_route
-from .redirects import plan_redirect
+from .redirects import REDIRECTS, plan_redirect
 from .request import ClientMiddlewareType, ClientRequest
 from .retries import may_resend
 from .urls import same_origin
@@ -56,7 +56,6 @@ Handler = Callable[[ClientRequest], Awaitable[ClientResponse]]
 _AUTHORIZATION = istr("Authorization")
 _CONNECTION = istr("Connection")
 _COOKIE = istr("Cookie")
-_SET_COOKIE = istr("Set-Cookie")
 
 
 class Step(Protocol):
@@ -79,23 +78,33 @@ class Settle:
     """Close the body and settle the upload's tracker, however the call ends."""
 
     async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
-        body = request.body
-        tracker = request.options.upload_tracker
-        if body is None and tracker is None:
+        if request.body is None and request.options.upload_tracker is None:
             return await handle(request)
-        error: BaseException | None = None
         try:
-            return await handle(request)
+            response = await handle(request)
         except BaseException as exc:
-            error = exc
+            await self._settle(request, exc)
             raise
-        finally:
-            if tracker is not None:
-                tracker.finish(error)
-            if body is not None:
-                # A cancelled call must still let go of files and generators.
-                with CancelScope(shield=True, deadline=current_time() + _CLOSE_BODY_SECONDS):
-                    await body.aclose()
+        try:
+            await self._settle(request, None)
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+    async def _settle(self, request: ClientRequest, error: BaseException | None) -> None:
+        tracker = request.options.upload_tracker
+        if tracker is not None:
+            tracker.finish(error)
+        body = request.body
+        if body is None:
+            return
+        if body.at_hand is not None:
+            await body.aclose()  # what is in memory is closed without waiting
+            return
+        # A cancelled call must still let go of files and generators.
+        with CancelScope(shield=True, deadline=current_time() + _CLOSE_BODY_SECONDS):
+            await body.aclose()
 
 
 #: A generator's clean-up may await; it may not hold a cancelled call for longer than this.
@@ -151,6 +160,8 @@ class FollowRedirects:
         self, request: ClientRequest, response: ClientResponse, history: list[ClientResponse]
     ) -> ClientRequest | None:
         """Return the request that a redirect asks for; ``None`` if the response is final."""
+        if response.status not in REDIRECTS:
+            return None
         plan = plan_redirect(
             response.status, response.raw_headers, request.method, request.url, self.requote
         )
@@ -259,7 +270,7 @@ class SendCookies:
             if merged:
                 request.headers[_COOKIE] = merged
         response = await handle(request)
-        received = response.headers.getall(_SET_COOKIE, None)
+        received = response.field_values(b"set-cookie")
         if received:
             jar.update_cookies_from_headers(received, response.url)
         return response

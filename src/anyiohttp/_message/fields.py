@@ -73,6 +73,19 @@ class HeaderFields:
         """The header fields, by names whose case does not matter."""
         return decode_fields(self._raw)
 
+    def field_values(self, name: bytes) -> list[str]:
+        """Return the values of the fields of one name, in order, without making `headers`.
+
+        Args:
+            name: in lower case.
+        """
+        size = len(name)
+        return [
+            value.decode("utf-8", "surrogateescape")
+            for each, value in self._raw
+            if len(each) == size and each.lower() == name
+        ]
+
     @cached_property
     def raw_headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """The header fields as they stood on the wire, in order."""
