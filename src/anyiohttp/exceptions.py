@@ -509,6 +509,9 @@ class NonHttpUrlClientError(ClientError):
     def __str__(self) -> str:
         return " ".join(str(_without_credentials(arg)) for arg in self.args)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
+
 
 class InvalidUrlRedirectClientError(InvalidUrlClientError, RedirectClientError):
     """A redirect leads to a URL that cannot be requested."""
