@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from types import TracebackType
 
 import anyio
@@ -139,6 +140,34 @@ async def test_given_up_before_it_was_made(on_failure: type[list[object]] | None
     context.close()
     with pytest.raises(RuntimeError):
         await context
+
+
+@pytest.mark.parametrize("on_failure", [None, list])
+async def test_driven_by_hand(on_failure: type[list[object]] | None) -> None:
+    """As an event loop drives a coroutine."""
+    seen: list[BaseException] = []
+
+    class Once:
+        def __await__(self) -> Generator[str, str, str]:
+            return (yield "waiting")
+
+    async def wait() -> Thing:
+        assert await Once() == "go on"
+        try:
+            await Once()
+        except KeyError as exc:
+            seen.append(exc)
+        return thing
+
+    thing = Thing()
+    context = RequestContext(wait(), on_failure=on_failure)
+    assert context.send(None) == "waiting"
+    assert context.send("go on") == "waiting"
+    error = KeyError()
+    with pytest.raises(StopIteration) as ended:
+        context.throw(error)
+    assert ended.value.value is thing
+    assert seen == [error]
 
 
 async def test_started_as_a_task() -> None:

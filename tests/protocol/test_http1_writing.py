@@ -127,6 +127,7 @@ SECRET = "hunter2"
             for authority in ("", "a b", "a\r\n", "ñ", f"user:{SECRET}@a", "a/b", "a?", "a#", "a\\")
         ],
         ({"method": "CONNECT", "authority": "a b"}, "authority is not"),
+        *[({"headers": [("A", value)]}, "'A' is .*, not str") for value in (1, None, b"bytes")],
         ({"headers": [("Host", "a"), ("host", "a")]}, "only one Host"),
         ({"absolute": True, "scheme": "ht tp"}, "invalid scheme"),
     ],
