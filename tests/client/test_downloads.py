@@ -248,7 +248,7 @@ def kib(field):
             return int(line.split()[1])
 
 async def main(small, large, pause):
-    async with anyiohttp.ClientSession() as session:
+    async with anyiohttp.ClientSession(max_decompressed_ratio=None) as session:
         async with session.get(small) as r:
             await r.read()
         idle = kib("VmRSS")

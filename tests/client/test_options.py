@@ -9,6 +9,8 @@ import pytest
 from anyiohttp import BasicAuth, ClientTimeout, Fingerprint, HttpVersion10
 from anyiohttp._client.options import UNSET, RequestKwargs, merged, timeout_from, tls_options
 from anyiohttp._client.request import RequestOptions, TLSOptions
+from anyiohttp._message.limits import BodyLimits
+from anyiohttp._message.response import ResponseOptions
 from anyiohttp._net.deadlines import DEFAULT_TIMEOUT
 from anyiohttp._protocol.base import MessageLimits
 
@@ -51,8 +53,6 @@ def test_unknown_option(name: str) -> None:
         ("expect100", True),
         ("raise_for_status", True),
         ("read_until_eof", False),
-        ("read_bufsize", 1),
-        ("auto_decompress", False),
         ("middlewares", ()),
         ("trace_request_ctx", {}),
     ],
@@ -81,7 +81,11 @@ def test_a_request_overrides(name: str, value: object) -> None:
     ],
 )
 def test_none_means_the_sessions(name: str) -> None:
-    defaults = RequestOptions(raise_for_status=True, read_bufsize=7, limits=MessageLimits(1, 2, 3))
+    defaults = RequestOptions(
+        raise_for_status=True,
+        reading=ResponseOptions(read_bufsize=7, auto_decompress=False),
+        limits=MessageLimits(1, 2, 3),
+    )
     assert merged(defaults, {name: None}) == defaults
 
 
@@ -89,6 +93,20 @@ def test_limits() -> None:
     defaults = RequestOptions(limits=MessageLimits(1, 2, 3))
     assert merged(defaults, {"max_field_size": 9}).limits == MessageLimits(1, 9, 3)
     assert merged(defaults, {"max_headers": 9, "max_line_size": 8}).limits == MessageLimits(8, 2, 9)
+
+
+def test_reading() -> None:
+    body_limits = BodyLimits(1, 2)
+    defaults = RequestOptions(reading=ResponseOptions(read_bufsize=7, body_limits=body_limits))
+    reading = merged(defaults, {"auto_decompress": False}).reading
+    assert reading == ResponseOptions(False, 7, body_limits=body_limits)
+    reading = merged(defaults, {"read_bufsize": 8, "max_body_size": 9}).reading
+    assert reading == ResponseOptions(True, 8, body_limits=BodyLimits(9, 2))
+    # Unlike elsewhere, None is a value: no limit, whatever the session says.
+    reading = merged(defaults, {"max_body_size": None, "max_decompressed_ratio": None}).reading
+    assert reading.body_limits == BodyLimits(None, None)
+    with pytest.raises(ValueError, match="max_body_size must be"):
+        merged(defaults, {"max_body_size": -1})
 
 
 def test_credentials_of_another_proxy() -> None:

@@ -64,22 +64,34 @@ class RequestKwargs(TypedDict, total=False):
     max_line_size: int | None
     max_field_size: int | None
     max_headers: int | None
+    max_body_size: int | None
+    max_decompressed_ratio: float | None
     middlewares: Sequence[ClientMiddlewareType] | None
     upload_tracker: UploadTracker | None
 
 
 _TLS_NAMES = frozenset({"ssl", "verify_ssl", "ssl_context", "fingerprint", "server_hostname"})
 _LIMIT_NAMES = frozenset({"max_line_size", "max_field_size", "max_headers"})
-_GROUPS = dict.fromkeys(_TLS_NAMES, "tls") | dict.fromkeys(_LIMIT_NAMES, "limits")
-_NONE_MEANS_DEFAULT = _LIMIT_NAMES | {
-    "raise_for_status",
-    "read_bufsize",
-    "auto_decompress",
-    "middlewares",
-    "proxy",
-    "proxy_auth",
-    "proxy_headers",
-}
+_READING_NAMES = frozenset({"read_bufsize", "auto_decompress"})
+_BODY_LIMIT_NAMES = frozenset({"max_body_size", "max_decompressed_ratio"})
+#: Options that are carried together, by the name of what carries them.
+_GROUPS = (
+    dict.fromkeys(_TLS_NAMES, "tls")
+    | dict.fromkeys(_LIMIT_NAMES, "limits")
+    | dict.fromkeys(_READING_NAMES, "reading")
+    | dict.fromkeys(_BODY_LIMIT_NAMES, "body_limits")
+)
+_NONE_MEANS_DEFAULT = (
+    _LIMIT_NAMES
+    | _READING_NAMES
+    | {
+        "raise_for_status",
+        "middlewares",
+        "proxy",
+        "proxy_auth",
+        "proxy_headers",
+    }
+)
 _REQUEST_NAMES = frozenset(RequestKwargs.__annotations__)
 
 
@@ -98,7 +110,7 @@ def merged(defaults: RequestOptions, kwargs: Mapping[str, object]) -> RequestOpt
     if not kwargs:
         return defaults
     changes: dict[str, object] = {}
-    groups: dict[str, dict[str, object]] = {"tls": {}, "limits": {}}
+    groups: dict[str, dict[str, object]] = {name: {} for name in set(_GROUPS.values())}
     for name, value in kwargs.items():
         if name not in _REQUEST_NAMES:
             raise TypeError(f"request() got an unexpected keyword argument {name!r}")
@@ -111,6 +123,13 @@ def merged(defaults: RequestOptions, kwargs: Mapping[str, object]) -> RequestOpt
         changes["tls"] = tls_options(**groups["tls"])  # type: ignore[arg-type]
     if groups["limits"]:
         changes["limits"] = replace(defaults.limits, **groups["limits"])  # type: ignore[arg-type]
+    if groups["body_limits"]:
+        groups["reading"]["body_limits"] = replace(
+            defaults.reading.body_limits,
+            **groups["body_limits"],  # type: ignore[arg-type]
+        )
+    if groups["reading"]:
+        changes["reading"] = replace(defaults.reading, **groups["reading"])  # type: ignore[arg-type]
     # The session's credentials belong to the session's proxy, and to no other.
     if changes.get("proxy", defaults.proxy) != defaults.proxy:
         changes.setdefault("proxy_auth", None)

@@ -19,7 +19,7 @@ from yarl import URL
 from .._connect.fingerprint import Fingerprint
 from .._connect.key import ProxyRoute
 from .._message.payloads import Payload
-from .._message.response import ClientResponse, RequestInfo
+from .._message.response import ClientResponse, RequestInfo, ResponseOptions
 from .._net.call import Call
 from .._net.deadlines import DEFAULT_TIMEOUT, ClientTimeout
 from .._protocol.base import HTTP_11, Body, HttpVersion, MessageLimits, RequestHead
@@ -83,8 +83,7 @@ class RequestOptions:
     proxy_headers: LooseHeaders | None = None
     timeout: ClientTimeout = DEFAULT_TIMEOUT
     tls: TLSOptions = TLSOptions()
-    read_bufsize: int = 2**16
-    auto_decompress: bool = True
+    reading: ResponseOptions = field(default_factory=ResponseOptions)
     limits: MessageLimits = field(default_factory=MessageLimits)
     middlewares: Sequence[ClientMiddlewareType] = ()
     version: HttpVersion = HTTP_11

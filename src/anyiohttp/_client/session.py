@@ -13,13 +13,13 @@ from __future__ import annotations
 import json as json_module
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import TypeVar, Unpack
 
 from multidict import CIMultiDict
 
 from .._connect.connectors import BaseConnector, TCPConnector
+from .._message.limits import MAX_DECOMPRESSED_RATIO, BodyLimits
 from .._message.payloads import CompressedPayload, JsonPayload, Payload, make_payload
 from .._message.response import ClientResponse, ResponseOptions
 from .._net.call import Call
@@ -89,6 +89,9 @@ class ClientSession:
         max_line_size: bytes of a response's status line.
         max_field_size: bytes of a response's header field.
         max_headers: number of a response's header fields.
+        max_body_size: bytes of a response's body, decoded; by default any number.
+        max_decompressed_ratio: how many bytes of a body one byte on the wire may become; ``None``
+            for any number. Bodies up to 4096 times this are never refused for it.
         fallback_charset_resolver: finds the charset of a body whose header does not say it, from
             the response and the body.
         middlewares: the user's own steps round every request, the first one outermost.
@@ -125,17 +128,22 @@ class ClientSession:
         max_line_size: int = 8190,
         max_field_size: int = 8190,
         max_headers: int = 128,
+        max_body_size: int | None = None,
+        max_decompressed_ratio: float | None = MAX_DECOMPRESSED_RATIO,
         fallback_charset_resolver: Callable[[ClientResponse, bytes], str] = lambda r, b: "utf-8",
         middlewares: Sequence[ClientMiddlewareType] = (),
     ) -> None:
         self._base_url = check_base_url(base_url)
+        limits = BodyLimits(max_body_size, max_decompressed_ratio)
+        reading = ResponseOptions(
+            auto_decompress, read_bufsize, fallback_charset_resolver, parse_response_cookies, limits
+        )
         self._options = RequestOptions(
             raise_for_status=raise_for_status,
             proxy=proxy,
             proxy_auth=proxy_auth,
             timeout=DEFAULT_TIMEOUT if timeout is UNSET else timeout_from(timeout),
-            read_bufsize=read_bufsize,
-            auto_decompress=auto_decompress,
+            reading=reading,
             limits=MessageLimits(max_line_size, max_field_size, max_headers),
             middlewares=tuple(middlewares),
             version=HttpVersion(*version),
@@ -145,9 +153,6 @@ class ClientSession:
         self._auth = auth
         self._json_serialize = json_serialize
         self._response_class = response_class
-        self._reading = ResponseOptions(
-            auto_decompress, read_bufsize, fallback_charset_resolver, parse_response_cookies
-        )
         self._trust_env = trust_env
         self._requote_redirect_url = requote_redirect_url
         self._cookie_jar = CookieJar() if cookie_jar is None else cookie_jar
@@ -311,23 +316,12 @@ class ClientSession:
         return body
 
     def _make_response(self, request: ClientRequest, exchange: Exchange) -> ClientResponse:
-        reading = self._reading
-        options = request.options
-        if (options.auto_decompress, options.read_bufsize) != (
-            reading.auto_decompress,
-            reading.read_bufsize,
-        ):
-            reading = replace(
-                reading,
-                auto_decompress=options.auto_decompress,
-                read_bufsize=options.read_bufsize,
-            )
         return self._response_class(
             request.method,
             request.url,
             exchange=exchange,
             request_info=request.request_info,
-            options=reading,
+            options=request.options.reading,
             session=self,
         )
 
@@ -436,7 +430,7 @@ class ClientSession:
     @property
     def auto_decompress(self) -> bool:
         """Whether bodies are decoded by their ``Content-Encoding``."""
-        return self._options.auto_decompress
+        return self._options.reading.auto_decompress
 
     @property
     def trust_env(self) -> bool:

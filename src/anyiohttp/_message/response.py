@@ -38,8 +38,9 @@ from ..exceptions import (
 from ..typedefs import JSONDecoder
 from .codings import Decoder, make_decoder
 from .fields import HeaderFields, decode_fields, parse_cookies
+from .limits import BodyLimits
 from .reader import DEFAULT_LIMIT, StreamReader
-from .sources import ByteSource, DecodedSource
+from .sources import ByteSource, DecodedSource, LimitedSource
 
 __all__ = ("ClientResponse", "RequestInfo", "ResponseOptions")
 
@@ -95,6 +96,9 @@ def _utf8(response: ClientResponse, body: bytes) -> str:
     return "utf-8"
 
 
+_BODY_LIMITS = BodyLimits()
+
+
 @dataclass(frozen=True, slots=True)
 class ResponseOptions:
     """How responses are read; the same for many of them.
@@ -104,12 +108,14 @@ class ResponseOptions:
         read_bufsize: the limit of `StreamReader`; a line may be twice as long.
         resolve_charset: names the charset of a body whose response does not.
         parse_cookies: makes cookies of the values of ``Set-Cookie``, each one field.
+        body_limits: how large a body may be.
     """
 
     auto_decompress: bool = True
     read_bufsize: int = DEFAULT_LIMIT
     resolve_charset: Callable[[ClientResponse, bytes], str] = _utf8
     parse_cookies: Callable[[Sequence[str]], SimpleCookie] = parse_cookies
+    body_limits: BodyLimits = _BODY_LIMITS
 
 
 _DEFAULT_OPTIONS = ResponseOptions()
@@ -346,17 +352,25 @@ class ClientResponse(HeaderFields):
             source: ByteSource = self._exchange
             failure = None
             try:
-                decoder = self._make_decoder()
+                source = self._source()
             except ContentDecodingError as exc:
                 failure = exc
-            else:
-                if decoder is not None:
-                    source = DecodedSource(source, decoder)
             limit = self._options.read_bufsize
             self._content = StreamReader(None, limit, source=source, on_end=self._end)
             if failure is not None:
                 self._content.set_exception(failure)  # for who reads, not for who releases
         return self._content
+
+    def _source(self) -> ByteSource:
+        """Return where the body comes from: the exchange, decoded and held to its limits."""
+        exchange, limits = self._exchange, self._options.body_limits
+        decoder = self._make_decoder()
+        if decoder is not None:
+            return DecodedSource(exchange, decoder, limits)
+        if limits.max_body_size is None:
+            return exchange
+        # Of a response without a body (to HEAD, 304) the Content-Length is another's.
+        return LimitedSource(exchange, limits, None if exchange.complete else self.content_length)
 
     def _make_decoder(self) -> Decoder | None:
         if self._options.auto_decompress:
@@ -372,7 +386,8 @@ class ClientResponse(HeaderFields):
 
         Raises:
             StreamConsumedError: all of it was taken from `content`.
-            ClientPayloadError: the body broke off, or its coding is wrong.
+            ClientPayloadError: the body broke off, or its coding is wrong; `BodyTooLargeError`:
+                it passes ``max_body_size`` or ``max_decompressed_ratio``.
             ServerTimeoutError: a limit of the call ran out.
             ClientConnectionError: the response was released before.
 

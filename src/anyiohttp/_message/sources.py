@@ -3,8 +3,8 @@
 Knows: how to pull coded bytes from below and hand decoded ones up; how to wait for what another
 task feeds.
 Must not know: HTTP, how any coding works, in which pieces the bytes are read.
-Called by: ``response`` puts `DecodedSource` between its exchange and its `StreamReader`; a user's
-own reader fills a `FedSource`.
+Called by: ``response`` puts `DecodedSource` or `LimitedSource` between its exchange and its
+`StreamReader`; a user's own reader fills a `FedSource`.
 
 An exchange is a source as it is. Through `DecodedSource` it is held to one piece received and one
 chunk decoded at a time: whoever reads slowly slows the peer down.
@@ -19,8 +19,9 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from .codings import Decoder
+from .limits import BodyLimits
 
-__all__ = ("ByteSource", "DecodedSource", "FedSource")
+__all__ = ("ByteSource", "DecodedSource", "FedSource", "LimitedSource")
 
 
 class ByteSource(Protocol):
@@ -35,17 +36,66 @@ class ByteSource(Protocol):
         ...
 
 
+class LimitedSource:
+    """Another source's bytes as they are, held to a size.
+
+    Args:
+        source: gives the bytes.
+        limits: hold for them.
+        announced: how many there will be, if that is known.
+    """
+
+    def __init__(
+        self, source: ByteSource, limits: BodyLimits, announced: int | None = None
+    ) -> None:
+        self._source = source
+        self._limits = limits
+        self._announced = announced
+        self._size = 0
+
+    async def receive(self) -> bytes:
+        """Return the next bytes; ``b""`` at the end.
+
+        Raises:
+            BodyTooLargeError: there are, or will be, more than the limits allow. Of what was
+                announced too large not a byte is asked for.
+            ClientError: what the source raised.
+        """
+        if self._announced is not None:
+            self._limits.check_announced(self._announced)
+        return self._counted(await self._source.receive())
+
+    def receive_nowait(self) -> bytes | None:
+        """Return bytes that are at hand, as `receive`; ``None`` if there are none yet."""
+        if self._announced is not None:
+            self._limits.check_announced(self._announced)
+        data = self._source.receive_nowait()
+        return data if data is None else self._counted(data)
+
+    def _counted(self, data: bytes) -> bytes:
+        self._size += len(data)
+        self._limits.check_size(self._size)
+        return data
+
+
+_NO_LIMITS = BodyLimits(max_decompressed_ratio=None)
+
+
 class DecodedSource:
     """Another source's bytes, taken out of their content codings.
 
     Args:
         source: gives the coded bytes.
         decoder: takes them apart.
+        limits: hold for what comes out.
     """
 
-    def __init__(self, source: ByteSource, decoder: Decoder) -> None:
+    def __init__(
+        self, source: ByteSource, decoder: Decoder, limits: BodyLimits = _NO_LIMITS
+    ) -> None:
         self._source = source
         self._decoder = decoder
+        self._limits = limits
         self._ended = False
 
     @property
@@ -58,6 +108,7 @@ class DecodedSource:
 
         Raises:
             ContentDecodingError: the body is broken, or cut short.
+            BodyTooLargeError: it is larger, or expands further, than the limits allow.
             ClientError: what the source raised.
 
         Cancellation loses nothing here; what it does to the source is the source's to say.
@@ -69,7 +120,7 @@ class DecodedSource:
                 await checkpoint()
             elif not self._feed(await self._source.receive()):
                 break
-            chunk = self._decoder.next_chunk()
+            chunk = self._next_chunk()
             if chunk:
                 return chunk
         return b""
@@ -77,7 +128,7 @@ class DecodedSource:
     def receive_nowait(self) -> bytes | None:
         """Return decoded bytes that are at hand, as `receive`; ``None`` if there are none yet."""
         while not self._ended:
-            chunk = self._decoder.next_chunk()
+            chunk = self._next_chunk()
             if chunk:
                 return chunk
             if not self._decoder.needs_input:
@@ -87,6 +138,14 @@ class DecodedSource:
                 return None
             self._feed(data)
         return b""
+
+    def _next_chunk(self) -> bytes:
+        decoder = self._decoder
+        chunk = decoder.next_chunk()
+        # Also of a chunk that is empty: an inner coding may expand without end and without result.
+        self._limits.check_size(decoder.bytes_out)
+        self._limits.check_expansion(decoder.bytes_in, decoder.bytes_expanded)
+        return chunk
 
     def _feed(self, data: bytes) -> bool:
         if data:
