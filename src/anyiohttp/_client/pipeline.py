@@ -42,12 +42,13 @@ from .cookies import merge_cookie_header
 from .netrc import netrc_auth
 from .proxies import environment_proxy, proxy_route
 from .redirects import REDIRECTS, plan_redirect
-from .request import ClientMiddlewareType, ClientRequest
+from .request import ClientMiddlewareType, ClientRequest, RequestOptions
 from .retries import may_resend
 from .urls import same_origin
 
 if TYPE_CHECKING:
     from .._connect.connectors import BaseConnector
+    from .._connect.key import ConnectionKey
 
 __all__ = ("Handler", "Step", "build_pipeline")
 
@@ -337,12 +338,34 @@ class Resend:
 
 
 class RunMiddlewares:
-    """Run the user's middlewares, the first one outermost."""
+    """Run the user's middlewares, the first one outermost; close what they got if cancelled."""
 
     async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
-        for middleware in reversed(request.options.middlewares):
+        middlewares = request.options.middlewares
+        if not middlewares:
+            return await handle(request)
+        got: list[ClientResponse] = []
+        handle = _noting(handle, got)
+        for middleware in reversed(middlewares):
             handle = _around(middleware, handle)
-        return await handle(request)
+        try:
+            return await handle(request)
+        except Exception:
+            raise  # a middleware's own error may carry the response to the caller
+        except BaseException:
+            # A middleware that is cancelled has no reason to know that it holds a connection.
+            for response in got:
+                response.close()
+            raise
+
+
+def _noting(handle: Handler, got: list[ClientResponse]) -> Handler:
+    async def noting(request: ClientRequest) -> ClientResponse:
+        response = await handle(request)
+        got.append(response)
+        return response
+
+    return noting
 
 
 def _around(middleware: ClientMiddlewareType, handle: Handler) -> Handler:
@@ -365,19 +388,13 @@ class Send:
     ) -> None:
         self._connector = connector
         self._make_response = make_response
+        self._keys: dict[tuple[str, str | None, int | None], ConnectionKey] = {}
 
     async def __call__(self, request: ClientRequest) -> ClientResponse:
         call = request.call
         url = request.url
         call.host = f"{url.raw_host}:{url.port}"
-        tls = request.options.tls
-        key = self._connector.key_for(
-            url,
-            ssl=tls.ssl,
-            pin=tls.pin,
-            server_hostname=tls.server_hostname,
-            proxy=request.proxy,
-        )
+        key = self._key_for(request)
         request.proxy = key.proxy
         request.absolute = key.proxy is not None and not key.tunnel
         if self._connector.force_close and _CONNECTION not in request.headers:
@@ -394,3 +411,29 @@ class Send:
         if tracker is not None:
             tracker.answered(sent=exchange.request_sent)
         return self._make_response(request, exchange)
+
+    def _key_for(self, request: ClientRequest) -> ConnectionKey:
+        """Return the key of the connections that can carry a request."""
+        url = request.url
+        tls = request.options.tls
+        if tls is not _PLAIN_TLS or request.proxy is not None:
+            return self._connector.key_for(
+                url,
+                ssl=tls.ssl,
+                pin=tls.pin,
+                server_hostname=tls.server_hostname,
+                proxy=request.proxy,
+            )
+        # What most requests ask for; the same key each time is also found faster in the pool.
+        origin = (url.scheme, url.raw_host, url.port)
+        key = self._keys.get(origin)
+        if key is None:
+            if len(self._keys) >= _MOST_KEYS:
+                self._keys.clear()
+            key = self._keys[origin] = self._connector.key_for(url)
+        return key
+
+
+#: The TLS options of a request that has none of its own.
+_PLAIN_TLS = RequestOptions().tls
+_MOST_KEYS = 10_000

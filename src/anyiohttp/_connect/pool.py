@@ -226,7 +226,7 @@ class Pool:
         On any exception, cancellation included, what it held goes to the next at once.
         """
         call.start_connecting()
-        loop = current_token()
+        loop = current_token().native_token
         outcome, todo = self._state.acquire(key, loop, self._clock())
         self._carry_out(todo, outcome)
         while True:

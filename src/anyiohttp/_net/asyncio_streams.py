@@ -59,6 +59,10 @@ class AsyncioSocketStream(SocketStream):
         self._eager = False
         self._kept = b""  # handed to a wait that was cancelled in the same moment
 
+    @property
+    def quiet(self) -> bool:
+        return not self._kept and super().quiet
+
     def receive_nowait(self, max_bytes: int = MAX_READ) -> bytes:
         if self._kept:
             data, self._kept = self._kept[:max_bytes], self._kept[max_bytes:]

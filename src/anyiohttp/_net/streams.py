@@ -22,6 +22,7 @@ sent a part: the stream must not be written to again, only aborted.
 from __future__ import annotations
 
 import math
+import select
 import socket
 import ssl
 from abc import abstractmethod
@@ -134,9 +135,24 @@ class SocketStream(NetworkStream):
         self._unsent = memoryview(b"")
         self._sent_since_yield = 0
         self._closed = False
+        self._poller: select.poll | None = None
 
     def __repr__(self) -> str:
         return f"<SocketStream {'closed' if self._closed else self._socket}>"
+
+    @property
+    def quiet(self) -> bool:
+        if self._closed:
+            return False
+        if hasattr(select, "poll"):
+            # Asks the same of the kernel as the read would, without the price of two exceptions.
+            poller = self._poller
+            if poller is None:
+                poller = self._poller = select.poll()
+                poller.register(self._socket, select.POLLIN)
+            if not poller.poll(0):
+                return True
+        return super().quiet
 
     def receive_nowait(self, max_bytes: int = MAX_READ) -> bytes:
         if self._closed:

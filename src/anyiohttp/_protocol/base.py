@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from .._net.call import Call
@@ -86,9 +86,11 @@ class MessageLimits:
     max_headers: int = 128
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class RequestHead:
     """What is asked for, in the terms that all versions of HTTP share.
+
+    Not to be changed once made; it is not frozen only because that makes it slow to make.
 
     Args:
         method: any token; sent as given.
@@ -118,12 +120,12 @@ class RequestHead:
     expect_continue: bool = False
     upgrade: bool = False
     read_until_eof: bool = True
-    limits: MessageLimits = field(default_factory=MessageLimits)
+    limits: MessageLimits = MessageLimits()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseHead:
-    """A final response's head.
+    """A final response's head. Not to be changed once made (see `RequestHead`).
 
     Args:
         status: the status code.
