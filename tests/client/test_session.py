@@ -735,6 +735,32 @@ async def test_middlewares_of_session_and_request(loopback: LoopbackServer) -> N
             assert seen == ["own", "own"]
 
 
+async def test_a_cancelled_middleware_leaves_no_response_open(loopback: LoopbackServer) -> None:
+    async def holding(
+        request: anyiohttp.ClientRequest, handler: anyiohttp.ClientHandlerType
+    ) -> anyiohttp.ClientResponse:
+        response = await handler(request)
+        got.append(response)
+        if "fail" in request.url.query:
+            raise ValueError("with a response to look at")
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await handler(request)
+        await anyio.sleep_forever()
+        return response
+
+    got: list[anyiohttp.ClientResponse] = []
+    async with anyiohttp.ClientSession(loopback.url, middlewares=[holding]) as session:
+        with anyio.move_on_after(0.05):
+            await session.get("stream/1000000")
+        assert got[0].closed
+        assert session.connector is not None
+        assert session.connector.stats.busy == 0
+        with pytest.raises(ValueError, match="to look at"):
+            await session.get("stream/1000000?fail")
+        assert len(await got[1].read()) == 1_000_000
+
+
 @pytest.mark.parametrize("name", ["timeout_seconds", "verify", "stream", "Data"])
 async def test_unknown_options(name: str) -> None:
     async with anyiohttp.ClientSession() as session:

@@ -95,7 +95,7 @@ class Ledger:
         kinds = [*KINDS, STRAY]
         rows = [["claim", "tried", "trials", *kinds]]
         for name, claim in self.claims.items():
-            tried = " × ".join(
+            tried = ", ".join(
                 f"{len(values):,} {dimension}{'s' if len(values) != 1 else ''}"
                 for dimension, values in claim.dimensions.items()
             )

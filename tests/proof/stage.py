@@ -1,0 +1,422 @@
+"""Where a scenario plays: an origin server, a session on top of it, and those who play along.
+
+The origin answers each request with the marker in its path, so that an answer that belongs to
+another request is known for what it is. It takes a few turns of the event loop between the parts of
+what it says, so that the client has to wait for each of them.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from itertools import count
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import anyio
+import anyio.abc
+from anyio.lowlevel import checkpoint
+from tests.proof.ledger import CrossTalk, TruncatedAsComplete
+from yarl import URL
+
+from anyiohttp import ClientSession, ClientTimeout, TCPConnector
+from anyiohttp._net.sockets import socket_stream
+from anyiohttp._net.streams import NetworkStream
+from anyiohttp._net.tls import TLSStream
+from anyiohttp.testing import Address, CertificateAuthority, MemoryNetwork, Request, Response
+from anyiohttp.testing.server.connection import serve_connection
+from anyiohttp.testing.server.messages import Send
+from anyiohttp.testing.server.routing import router
+from anyiohttp.testing.server.wire import PEER_GONE
+
+__all__ = ("ORIGIN", "Certificates", "MemoryWorld", "SocketWorld", "Stage", "body_of", "turns")
+
+ORIGIN = "origin.example"
+PROXY = "proxy.example"
+_NUMBERS = count(1)
+#: Nothing here should take so long.
+LONG = ClientTimeout(total=60)
+
+
+async def turns(number: int) -> None:
+    """Let the event loop turn."""
+    for _ in range(number):
+        await checkpoint()
+
+
+def body_of(marker: str, lines: int = 120) -> bytes:
+    """The body that belongs to a marker where it is to be longer."""
+    return b"".join(b"%s %d\n" % (marker.encode(), number) for number in range(lines))
+
+
+def judge(got: bytes, expected: bytes) -> None:
+    """Tell whether ``got`` is the answer.
+
+    Raises:
+        TruncatedAsComplete: it is the beginning of it.
+        CrossTalk: it is another.
+    """
+    if got == expected:
+        return
+    shown = f"{got[:80]!r} ({len(got)} bytes) for {expected[:80]!r} ({len(expected)})"
+    if expected.startswith(got):
+        raise TruncatedAsComplete(shown)
+    raise CrossTalk(shown)
+
+
+class Certificates:
+    """The contexts of both sides, made once for all scenarios."""
+
+    def __init__(self, authority: CertificateAuthority) -> None:
+        self.server = authority.server_context(ORIGIN, PROXY)
+        self.client = authority.client_context()
+
+
+# --- the origin ---------------------------------------------------------------------------------
+
+
+class Origin:
+    """What the origin server answers.
+
+    Attributes:
+        go: set when a response of ``/hold/…`` may go on.
+    """
+
+    def __init__(self) -> None:
+        self.go = anyio.Event()
+        self._failed_once: set[str] = set()
+
+    @property
+    def routes(self) -> dict[str, Callable[[Request], Awaitable[Response]]]:
+        return {
+            "/echo/{marker}": self.echo,
+            "/last/{marker}": self.last,
+            "/later/{marker}": self.later,
+            "/plain/{marker}": self.plain,
+            "/gzip/{marker}": self.gzip,
+            "/hold/{marker}": self.hold,
+            "/upload/{marker}": self.upload,
+            "/refuse/{marker}": self.refuse,
+            "/hop/{number}/{marker}": self.hop,
+            "/once/{marker}": self.once,
+        }
+
+    async def echo(self, request: Request) -> Response:
+        await request.read()
+        return Response(200, request.params[-1].encode())
+
+    async def last(self, request: Request) -> Response:
+        """The connection ends afterwards, and nobody was told that it would."""
+        return Response(200, request.params[-1].encode(), silent_close=True)
+
+    async def later(self, request: Request) -> Response:
+        await turns(5)
+        return await self.echo(request)
+
+    async def plain(self, request: Request) -> Response:
+        body = body_of(request.params[-1])
+        return Response(200, writer=_in_pieces(body), size=len(body))
+
+    async def gzip(self, request: Request) -> Response:
+        """Two members, in chunks that end in the middle of things."""
+        body = body_of(request.params[-1])
+        middle = len(body) // 2
+        coded = _gzip(body[:middle]) + _gzip(body[middle:])
+        headers = [("Content-Encoding", "gzip"), ("Content-Type", "text/plain; charset=utf-8")]
+        trailers = [("X-Marker", request.params[-1])]
+        return Response(200, writer=_in_pieces(coded), headers=headers, trailers=trailers)
+
+    async def hold(self, request: Request) -> Response:
+        body = body_of(request.params[-1])
+
+        async def write(send: Send) -> None:
+            await send(body[:100])
+            await self.go.wait()
+            await send(body[100:])
+
+        return Response(200, writer=write, size=len(body))
+
+    async def upload(self, request: Request) -> Response:
+        return Response(200, await request.read())
+
+    async def refuse(self, request: Request) -> Response:
+        await turns(2)
+        return Response(413, request.params[-1].encode(), close=True)
+
+    async def hop(self, request: Request) -> Response:
+        await request.read()
+        await turns(1)
+        number, marker = request.params
+        path = f"/hop/{int(number) - 1}/{marker}" if number != "1" else f"/echo/{marker}"
+        headers = [("Location", path), ("Set-Cookie", f"hop{number}={marker}")]
+        body = body_of(marker)
+        return Response(302, headers=headers, writer=_in_pieces(body), size=len(body))
+
+    async def once(self, request: Request) -> Response:
+        """Fails the first time."""
+        marker = request.params[-1]
+        if marker in self._failed_once:
+            return await self.gzip(request)
+        self._failed_once.add(marker)
+        body = body_of(marker)
+        return Response(503, writer=_in_pieces(body), size=len(body))
+
+
+def _gzip(data: bytes) -> bytes:
+    compressor = zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return compressor.compress(data) + compressor.flush()
+
+
+def _in_pieces(body: bytes, number: int = 4) -> Callable[[Send], Awaitable[None]]:
+    size = len(body) // number + 1
+
+    async def write(send: Send) -> None:
+        for start in range(0, len(body), size):
+            await turns(3)
+            await send(body[start : start + size])
+
+    return write
+
+
+# --- worlds -------------------------------------------------------------------------------------
+
+
+class World(Protocol):
+    """Where an origin can be reached."""
+
+    def connector(self, **settings: Any) -> TCPConnector: ...
+
+    def add_origin(self, origin: Origin, tls: ssl.SSLContext | None) -> URL: ...
+
+
+class MemoryWorld:
+    """A network in memory.
+
+    Args:
+        addresses: of the origin.
+    """
+
+    def __init__(self, addresses: tuple[Address, ...] = ()) -> None:
+        self.network = MemoryNetwork()
+        self._addresses = addresses
+
+    async def __aenter__(self) -> Self:
+        await self.network.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.network.__aexit__(exc_type, exc, traceback)
+
+    def connector(self, **settings: Any) -> TCPConnector:
+        settings.setdefault("happy_eyeballs_delay", 0)
+        return self.network.connector(**settings)
+
+    def add_origin(self, origin: Origin, tls: ssl.SSLContext | None) -> URL:
+        server = self.network.serve(ORIGIN, origin.routes, tls=tls, addresses=self._addresses)
+        return server.url
+
+
+class SocketWorld:
+    """Sockets of this machine, so that their streams are cancelled as well."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._handler: Any = None
+        self._tls: ssl.SSLContext | None = None
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self._tasks = await stack.enter_async_context(anyio.create_task_group())
+            stack.callback(self._tasks.cancel_scope.cancel)
+            self._listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            self._listener.setblocking(False)
+            self._tasks.start_soon(self._accept)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._tasks.cancel_scope.cancel()
+        await self._stack.aclose()
+
+    def connector(self, **settings: Any) -> TCPConnector:
+        return TCPConnector(resolver=_Here(), **settings)
+
+    def add_origin(self, origin: Origin, tls: ssl.SSLContext | None) -> URL:
+        self._handler, self._tls = router(origin.routes), tls
+        scheme = "https" if tls else "http"
+        port = self._listener.getsockname()[1]
+        return URL.build(scheme=scheme, host=ORIGIN, port=port, path="/")
+
+    async def _accept(self) -> None:
+        while True:
+            await anyio.wait_readable(self._listener)
+            try:
+                accepted, _ = self._listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                continue
+            accepted.setblocking(False)
+            self._tasks.start_soon(self._converse, socket_stream(accepted))
+
+    async def _converse(self, stream: NetworkStream) -> None:
+        tls = self._tls
+        try:
+            if tls is not None:
+                stream = secure = TLSStream(stream, tls, server_side=True)
+                await secure.handshake()
+            await serve_connection(
+                stream, self._handler, secure=tls is not None, on_request=int, linger=0.02
+            )
+            await stream.aclose()
+        except PEER_GONE:
+            pass
+        finally:
+            stream.abort()
+
+
+class _Here:
+    """Every name is of this machine."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[Any]:
+        await checkpoint()
+        entry = {"hostname": host, "host": "127.0.0.1", "port": port, "proto": 0, "flags": 0}
+        return [{**entry, "family": socket.AF_INET}]
+
+    async def close(self) -> None:
+        pass
+
+
+# --- the stage ----------------------------------------------------------------------------------
+
+
+class Stage:
+    """One run of a scenario: a session, and what is around it.
+
+    Args:
+        world: where the origin is.
+        tasks: runs those who play along.
+        certificates: of both sides.
+        limit: the connector's.
+        settings: the connector's others.
+
+    Attributes:
+        over: set when the victim has ended.
+        options: what every request of the scenario is made with.
+        url: the origin's root.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        tasks: anyio.abc.TaskGroup,
+        certificates: Certificates,
+        *,
+        limit: int = 1,
+        settings: Mapping[str, Any],
+    ) -> None:
+        self.world = world
+        self.tasks = tasks
+        self.certificates = certificates
+        self.limit = limit
+        self.connector = world.connector(limit=limit, ssl=certificates.client, **settings)
+        self._session = ClientSession(connector=self.connector, timeout=LONG)
+        self._hurried: ClientSession | None = None
+        self._victims_task = anyio.get_current_task().id
+        self.origin = Origin()
+        self.over = anyio.Event()
+        self.options: dict[str, Any] = {}
+        self.url = URL()
+        self.generators = 0
+        self._ended: list[anyio.Event] = []
+
+    @property
+    def session(self) -> ClientSession:
+        """The session; for a victim that is in a hurry, one of the same connector that is, too."""
+        if self._hurried is None or anyio.get_current_task().id != self._victims_task:
+            return self._session
+        return self._hurried
+
+    @contextmanager
+    def in_a_hurry(self, seconds: float) -> Iterator[None]:
+        """Give requests of this task, and of no other, so much time in all."""
+        hurried = ClientSession(
+            connector=self.connector,
+            connector_owner=False,
+            timeout=ClientTimeout(total=seconds),
+        )
+        self._hurried = hurried
+        try:
+            yield
+        finally:
+            self._hurried = None
+            hurried.detach()
+
+    @property
+    def network(self) -> MemoryNetwork:
+        """The network, where it is in memory."""
+        assert isinstance(self.world, MemoryWorld)
+        return self.world.network
+
+    def open_origin(self, *, tls: bool = False) -> None:
+        """Begin to serve."""
+        self.url = self.world.add_origin(self.origin, self.certificates.server if tls else None)
+
+    def path(self, *parts: object) -> URL:
+        return self.url.joinpath(*map(str, parts))
+
+    @staticmethod
+    def marker() -> str:
+        """A word that nobody else has."""
+        return f"marker-{next(_NUMBERS)}-"
+
+    async def fetch(self, kind: str = "echo", **options: Any) -> None:
+        """Make a request and see that the answer is its own."""
+        marker = self.marker()
+        async with self.session.get(
+            self.path(kind, marker), **{**self.options, **options}
+        ) as response:
+            body = await response.read()
+        judge(body, marker.encode() if kind in ("echo", "last", "later") else body_of(marker))
+
+    async def pieces(self, marker: str, number: int = 4, size: int = 0) -> AsyncIterator[bytes]:
+        """An upload that takes its time, and counts itself."""
+        self.generators += 1
+        try:
+            for place in range(number):
+                yield f"{marker} {place}\n".encode().ljust(size, b".")
+                await checkpoint()
+        finally:
+            self.generators -= 1
+
+    def along(self, function: Callable[..., Awaitable[None]], *args: object) -> anyio.Event:
+        """Start somebody who plays along. Returns what is set when they are done."""
+        ended = anyio.Event()
+        self._ended.append(ended)
+
+        async def run() -> None:
+            await function(*args)
+            ended.set()
+
+        self.tasks.start_soon(run)
+        return ended
+
+    async def settle(self) -> None:
+        """Wait until all who play along are done."""
+        self.over.set()
+        self.origin.go.set()
+        for ended in self._ended:
+            await ended.wait()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Let the event loop turn until that holds, or the victim has ended."""
+        while not condition() and not self.over.is_set():
+            await checkpoint()
