@@ -256,6 +256,14 @@ async def test_an_empty_body_is_no_broken_gzip(method: str, status: int) -> None
     assert await response.text() == ""
 
 
+async def test_an_empty_body_that_nobody_announced_is_broken_gzip() -> None:
+    response, exchange = respond(headers=fields(Content_Encoding="gzip"))
+    exchange.delimited = False  # it lasts until the connection ends
+    with pytest.raises(ContentDecodingError, match="cut short before its first byte"):
+        await response.read()
+    assert response.closed
+
+
 async def test_decompression() -> None:
     body = gzip.compress(b"first") + gzip.compress(b"second")
     headers = fields(content_encoding="GZip")

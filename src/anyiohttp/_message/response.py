@@ -366,7 +366,7 @@ class ClientResponse(HeaderFields):
         exchange, limits = self._exchange, self._options.body_limits
         decoder = self._make_decoder()
         if decoder is not None:
-            return DecodedSource(exchange, decoder, limits)
+            return DecodedSource(exchange, decoder, limits, may_be_empty=exchange.delimited)
         if limits.max_body_size is None:
             return exchange
         # Of a response without a body (to HEAD, 304) the Content-Length is another's.

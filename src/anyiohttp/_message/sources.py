@@ -18,6 +18,7 @@ from typing import Protocol
 import anyio
 from anyio.lowlevel import checkpoint
 
+from ..exceptions import ContentDecodingError
 from .codings import Decoder
 from .limits import BodyLimits
 
@@ -88,14 +89,22 @@ class DecodedSource:
         source: gives the coded bytes.
         decoder: takes them apart.
         limits: hold for what comes out.
+        may_be_empty: whether no bytes at all are a whole body. They are if that was said, and a
+            body that was cut short if nothing but the connection's end says so.
     """
 
     def __init__(
-        self, source: ByteSource, decoder: Decoder, limits: BodyLimits = _NO_LIMITS
+        self,
+        source: ByteSource,
+        decoder: Decoder,
+        limits: BodyLimits = _NO_LIMITS,
+        *,
+        may_be_empty: bool = True,
     ) -> None:
         self._source = source
         self._decoder = decoder
         self._limits = limits
+        self._may_be_empty = may_be_empty
         self._ended = False
 
     @property
@@ -151,6 +160,10 @@ class DecodedSource:
         if data:
             self._decoder.feed(data)
         else:
+            if not (self._decoder.bytes_in or self._may_be_empty):
+                raise ContentDecodingError(
+                    "Can not decode content-encoding: the body is cut short before its first byte"
+                )
             self._decoder.finish()
             self._ended = True
         return bool(data)

@@ -159,9 +159,11 @@ class Exchange(ABC):
 
     Attributes:
         request_sent: whether the request went out in full; if not, the final response came first.
+        delimited: whether the protocol says where the body ends; if not, the connection's end does.
     """
 
     request_sent = True
+    delimited = True
 
     @property
     @abstractmethod

@@ -32,6 +32,7 @@ from .bodies import body_for
 from .exchange import HTTP11Exchange
 from .framing import (
     Control,
+    Delimiter,
     ParseError,
     RequestFraming,
     request_control,
@@ -139,6 +140,7 @@ class HTTP11Connection(HTTPConnection):
             reusable=sent and framing.keep_alive,
         )
         exchange.request_sent = sent
+        exchange.delimited = framing.delimiter is not Delimiter.END
         return exchange
 
     # --- what an exchange tells us ---
