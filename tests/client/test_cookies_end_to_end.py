@@ -376,3 +376,21 @@ async def test_a_dummy_jar_keeps_nothing(loopback: LoopbackServer) -> None:
         url = named(loopback) / "cookies"
         assert await sent(session, url, cookies={"b": "2"}) == {"b": "2"}
         assert await sent(session, url) == {}
+
+
+async def test_a_cookie_that_is_no_text_goes_back_as_it_came(
+    scripted_server: StartScripted,
+) -> None:
+    async def script(peer: ScriptedPeer) -> None:
+        await peer.receive_head()
+        await peer.answer(b"", b"Set-Cookie: a=\xff\xfe")
+        assert b"\r\nCookie: a=\xff\xfe\r\n" in await peer.receive_head()
+        await peer.answer(b"it did")
+
+    server = await scripted_server(script)
+    jar = anyiohttp.CookieJar(unsafe=True)
+    async with anyiohttp.ClientSession(cookie_jar=jar) as session:
+        async with session.get(server.url) as r:
+            await r.read()
+        async with session.get(server.url) as r:
+            assert await r.text() == "it did"

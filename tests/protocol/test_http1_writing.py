@@ -139,6 +139,12 @@ def test_refused_by_name_without_showing_values(changes, words):
     assert SECRET not in str(caught.value)
 
 
+def test_bytes_that_are_no_text_go_back_as_they_came():
+    cookie = b"a=\xff\x80".decode("utf-8", "surrogateescape")
+    head = write(request(headers=[("Cookie", cookie)]))
+    assert b"\r\nCookie: a=\xff\x80\r\n" in head
+
+
 @pytest.mark.parametrize("data", [b"x", b"x" * 16, b"x" * 70_000])
 def test_chunks(data):
     assert encode_chunk(data) == f"{len(data):x}\r\n".encode() + data + b"\r\n"

@@ -72,7 +72,9 @@ def write_head(head: RequestHead, control: Control, framing: RequestFraming) -> 
         lines.append("Connection: keep-alive")
     lines.append("\r\n")
     try:
-        return "\r\n".join(lines).encode()
+        # What came as bytes that are no text, a cookie say, goes back as the same bytes (obs-text,
+        # RFC 9110 5.5). None of them is a control character.
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise InvalidRequestError(_not_encodable(head)) from None
 
@@ -118,10 +120,10 @@ def _is_authority(text: str) -> bool:
 
 
 def _not_encodable(head: RequestHead) -> str:
-    """Say which header holds a lone surrogate, the only thing UTF-8 cannot encode."""
+    """Say which header holds a surrogate that stands for no byte; all else can be encoded."""
     for name, value in head.headers:
         try:
-            value.encode()
+            value.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
             return f"the value of header {name!r} cannot be encoded"
     return "the request's head cannot be encoded"  # pragma: no cover - all else is ASCII
