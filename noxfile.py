@@ -23,7 +23,7 @@ def install(session: nox.Session, *groups: str) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests on asyncio, uvloop and trio, on every Python that is installed."""
     install(session, "test")
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session
@@ -55,3 +55,27 @@ def demo(session: nox.Session) -> None:
     """Run the demonstration on every backend."""
     session.install("-q", "-e", ".[all]")
     session.run("python", "-m", "anyiohttp", "demo")
+
+
+@nox.session
+def proof(session: nox.Session) -> None:
+    """Try everything that the ordinary tests try a slice of, and print what was tried."""
+    install(session, "test")
+    # The pool's model belongs to it; what it tries is the same each time it is run.
+    paths = session.posargs or ["tests/proof", "tests/connect/test_pool_state.py"]
+    options = ["-q", "--no-header", "-p", "no:cacheprovider"]
+    session.run("python", "-m", "pytest", *options, *paths, env={"ANYIOHTTP_PROOF": "1"})
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure beside other clients, print the table and write benchmarks/RESULTS.md."""
+    install(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Do mixed work for ten minutes (--minutes N) on each backend, with flat memory."""
+    install(session, "bench")
+    session.run("python", "-m", "benchmarks.soak", *session.posargs)
