@@ -41,7 +41,7 @@ WORK = {
 MOST = 2.0
 
 LEFT, SCALE, RIGHT = 230, 240, 80
-BAR, GAP, TOP, LEGEND = 9, 14, 46, 46
+BAR, GAP, TOP, LEGEND = 11, 14, 46, 46
 
 STYLE = """\
 text{font:12px system-ui,sans-serif;fill:#24292f}
