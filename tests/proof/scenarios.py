@@ -12,10 +12,16 @@ from typing import Any
 
 import anyio
 from anyio.lowlevel import checkpoint
+from tests.proof.ledger import TruncatedAsComplete
 from tests.proof.stage import ORIGIN, PROXY, Stage, body_of, judge, turns
 
 import anyiohttp
-from anyiohttp import ClientConnectionError, ClientRequest, ClientResponse
+from anyiohttp import (
+    ClientConnectionError,
+    ClientRequest,
+    ClientResponse,
+    ContentDecodingError,
+)
 from anyiohttp.testing import NO_FAULTS, Address, Faults, Peer
 
 __all__ = ("SCENARIOS", "Scenario")
@@ -39,6 +45,8 @@ class Scenario:
         closes: whether the victim closes the session, so that no request can follow.
         direct: whether each connection of the network is one of the pool's.
         timed: whether it is played with timeouts as well.
+        narrow: it is also played where so many bytes are on their way at most, so that each
+            message is sent and received with many waits; 0 for not at all.
     """
 
     name: str
@@ -51,9 +59,13 @@ class Scenario:
     closes: bool = False
     direct: bool = True
     timed: bool = False
+    narrow: int = 64
 
 
 SCENARIOS: dict[str, Scenario] = {}
+
+#: A server's session tickets must find room: it sends them before it reads the first request.
+NARROW_TLS = 1024
 
 
 def scenario(name: str, **traits: Any) -> Callable[[SetUp], SetUp]:
@@ -127,13 +139,13 @@ async def another_host(stage: Stage) -> Victim:
     return victim
 
 
-@scenario("TLS handshake", sockets=True, timed=True)
+@scenario("TLS handshake", narrow=NARROW_TLS, sockets=True, timed=True)
 async def tls_handshake(stage: Stage) -> Victim:
     stage.open_origin(tls=True)
     return stage.fetch
 
 
-@scenario("TLS handshake byte by byte")
+@scenario("TLS handshake byte by byte", narrow=NARROW_TLS)
 async def tls_bytewise(stage: Stage) -> Victim:
     stage.open_origin(tls=True)
     places = frozenset(range(0, 4000, 150))
@@ -147,7 +159,7 @@ async def tls_bytewise(stage: Stage) -> Victim:
     return stage.fetch
 
 
-@scenario("CONNECT", direct=False, timed=True)
+@scenario("CONNECT", narrow=NARROW_TLS, direct=False, timed=True)
 async def connect_tunnel(stage: Stage) -> Victim:
     stage.open_origin(tls=True)
     proxy = stage.network.proxy(PROXY, auth=("user", "password"))
@@ -155,7 +167,7 @@ async def connect_tunnel(stage: Stage) -> Victim:
     return stage.fetch
 
 
-@scenario("proxy TLS in TLS", direct=False)
+@scenario("proxy TLS in TLS", narrow=NARROW_TLS, direct=False)
 async def tls_in_tls(stage: Stage) -> Victim:
     stage.open_origin(tls=True)
     proxy = stage.network.proxy(PROXY, tls=stage.certificates.server)
@@ -372,7 +384,7 @@ async def read_without_block(stage: Stage) -> Victim:
     return victim
 
 
-@scenario("text() over TLS", sockets=True)
+@scenario("text() over TLS", narrow=NARROW_TLS, sockets=True)
 async def text_over_tls(stage: Stage) -> Victim:
     stage.open_origin(tls=True)
     await stage.fetch()
@@ -501,6 +513,33 @@ async def awaiting_check(stage: Stage) -> Victim:
     return victim
 
 
+@scenario("bytes after a response that nobody asked for", sockets=True)
+async def forged_response(stage: Stage) -> Victim:
+    stage.open_origin()
+
+    async def victim() -> None:
+        await stage.fetch("more")
+        await stage.fetch("later")
+
+    return victim
+
+
+@scenario("gzip body that is cut short")
+async def cut_short(stage: Stage) -> Victim:
+    stage.open_origin()
+
+    async def victim() -> None:
+        marker = stage.marker()
+        try:
+            async with stage.session.get(stage.path("cut", marker)) as response:
+                body = await response.read()
+        except ContentDecodingError:
+            return
+        raise TruncatedAsComplete(f"{len(body)} bytes of {len(body_of(marker))}")
+
+    return victim
+
+
 # --- uploads ------------------------------------------------------------------------------------
 
 
@@ -533,7 +572,7 @@ async def expecting_upload(stage: Stage) -> Victim:
     return victim
 
 
-@scenario("upload of more bytes than the network takes at once", sockets=True)
+@scenario("upload of more bytes than the network takes at once", sockets=True, narrow=0)
 async def large_upload(stage: Stage) -> Victim:
     stage.open_origin()
 
@@ -567,6 +606,7 @@ async def early_response(stage: Stage) -> Victim:
     closes=True,
     sockets=True,
     settings={"ssl_shutdown_timeout": 1},
+    narrow=NARROW_TLS,
 )
 async def polite_close(stage: Stage) -> Victim:
     stage.open_origin(tls=True)
@@ -603,7 +643,7 @@ async def close_beside_others(stage: Stage) -> Victim:
     return victim
 
 
-@scenario("a session's whole life", closes=True, sockets=True)
+@scenario("a session's whole life", narrow=NARROW_TLS, closes=True, sockets=True)
 async def whole_life(stage: Stage) -> Victim:
     stage.open_origin(tls=True)
 

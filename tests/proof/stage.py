@@ -102,6 +102,8 @@ class Origin:
             "/refuse/{marker}": self.refuse,
             "/hop/{number}/{marker}": self.hop,
             "/once/{marker}": self.once,
+            "/more/{marker}": self.more,
+            "/cut/{marker}": self.cut,
         }
 
     async def echo(self, request: Request) -> Response:
@@ -164,6 +166,23 @@ class Origin:
         body = body_of(marker)
         return Response(503, writer=_in_pieces(body), size=len(body))
 
+    async def more(self, request: Request) -> Response:
+        """A response, and one that nobody asked for."""
+        marker = request.params[-1].encode()
+        forged = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+
+        async def write(send: Send) -> None:
+            await turns(1)
+            await send(marker + forged)
+
+        return Response(200, writer=write, size=len(marker))
+
+    async def cut(self, request: Request) -> Response:
+        """The gzip data ends early; the framing says nothing of it."""
+        coded = _gzip(body_of(request.params[-1]))[:-12]
+        headers = [("Content-Encoding", "gzip")]
+        return Response(200, writer=_in_pieces(coded), headers=headers)
+
 
 def _gzip(data: bytes) -> bytes:
     compressor = zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
@@ -197,10 +216,11 @@ class MemoryWorld:
 
     Args:
         addresses: of the origin.
+        capacity: how many bytes are on their way at most.
     """
 
-    def __init__(self, addresses: tuple[Address, ...] = ()) -> None:
-        self.network = MemoryNetwork()
+    def __init__(self, addresses: tuple[Address, ...] = (), capacity: int = 64 * 1024) -> None:
+        self.network = MemoryNetwork(capacity=capacity)
         self._addresses = addresses
 
     async def __aenter__(self) -> Self:
@@ -385,7 +405,9 @@ class Stage:
             self.path(kind, marker), **{**self.options, **options}
         ) as response:
             body = await response.read()
-        judge(body, marker.encode() if kind in ("echo", "last", "later") else body_of(marker))
+        judge(
+            body, marker.encode() if kind in ("echo", "last", "later", "more") else body_of(marker)
+        )
 
     async def pieces(self, marker: str, number: int = 4, size: int = 0) -> AsyncIterator[bytes]:
         """An upload that takes its time, and counts itself."""

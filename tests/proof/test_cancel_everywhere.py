@@ -20,7 +20,7 @@ import time
 import warnings
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import anyio
 import pytest
@@ -49,10 +49,15 @@ PATIENCE = 10
 #: A victim that has more points than this is a mistake of the scenario.
 MOST = 2_000
 
+#: Where scenarios are played.
+Place = Literal["memory", "narrow", "sockets"]
+
 IN_MEMORY = [scenario for scenario in SCENARIOS.values() if scenario.memory]
+NARROWED = [scenario for scenario in IN_MEMORY if scenario.narrow]
 ON_SOCKETS = [scenario for scenario in SCENARIOS.values() if scenario.sockets]
 TIMED = [scenario for scenario in SCENARIOS.values() if scenario.timed]
 
+T = TypeVar("T")
 Victim = Callable[[], Awaitable[object]]
 Play = Callable[[Stage, Victim], Awaitable[CancelledRun[object] | None]]
 
@@ -74,10 +79,12 @@ async def play_once(
     certificates: Certificates,
     play: Play,
     *,
-    sockets: bool = False,
+    place: Place = "memory",
 ) -> CancelledRun[object] | None:
     """Set a stage, let ``play`` deal with the victim, and look at what is left."""
-    world = SocketWorld() if sockets else MemoryWorld(scenario.addresses)
+    capacity = scenario.narrow if place == "narrow" else 64 * 1024
+    sockets = place == "sockets"
+    world = SocketWorld() if sockets else MemoryWorld(scenario.addresses, capacity)
     with no_warnings():
         async with world, anyio.create_task_group() as tasks, assert_no_leaks(collect=False):
             limits = {"limit": scenario.limit, "settings": scenario.settings}
@@ -89,7 +96,7 @@ async def play_on(
     stage: Stage, scenario: Scenario, play: Play, *, sockets: bool
 ) -> CancelledRun[object] | None:
     async with stage.session:
-        victim = await scenario.set_up(stage)
+        victim = await in_time(lambda: scenario.set_up(stage), "what comes before the victim")
         run = await play(stage, victim)
         await in_time(stage.settle, "those who play along")
         check_nothing_held(stage, scenario, sockets=sockets)
@@ -111,11 +118,10 @@ def no_warnings() -> Iterator[None]:
         raise Leaked([str(warning.message) for warning in caught])
 
 
-async def in_time(function: Callable[[], Awaitable[None]], what: str) -> None:
-    with anyio.move_on_after(PATIENCE) as scope:
-        await function()
-    if scope.cancelled_caught:
-        raise Hang(f"{what} did not end in {PATIENCE} seconds")
+async def in_time(function: Callable[[], Awaitable[T]], what: str) -> T:
+    with anyio.move_on_after(PATIENCE):
+        return await function()
+    raise Hang(f"{what} did not end in {PATIENCE} seconds")
 
 
 def check_nothing_held(stage: Stage, scenario: Scenario, *, sockets: bool) -> None:
@@ -163,25 +169,21 @@ def check_garbage() -> None:
 # --- cancelled ----------------------------------------------------------------------------------
 
 
-def moments_of(scenario: Scenario, *, sockets: bool) -> list[Moment]:
-    """Which moments are tried: all, or of a slice two, which differ between scenarios."""
+def moments_of(scenario: Scenario, place: Place) -> list[Moment]:
+    """Which moments are tried: all of them, or one, which differs between scenarios."""
     # In turns of the event loop, sockets take an unforeseeable number.
-    moments = [m for m in distinct_moments() if not (sockets and m is Moment.TURN)]
+    moments = [m for m in distinct_moments() if not (place == "sockets" and m is Moment.TURN)]
     if EXHAUSTIVE:
         return moments
-    place = list(SCENARIOS).index(scenario.name)
-    return moments[place % len(moments) :][:1]
+    number = list(SCENARIOS).index(scenario.name)
+    return moments[number % len(moments) :][:1]
 
 
 async def cancel_at_each_point(
-    scenario: Scenario,
-    certificates: Certificates,
-    ledger: Ledger,
-    backend: str,
-    *,
-    sockets: bool = False,
+    scenario: Scenario, certificates: Certificates, ledger: Ledger, backend: str, place: Place
 ) -> None:
-    for moment in moments_of(scenario, sockets=sockets):
+    where = {"memory": "", "narrow": ", narrow network", "sockets": ", sockets"}[place]
+    for moment in moments_of(scenario, place):
         for number in range(1, MOST):
 
             async def play(
@@ -190,13 +192,13 @@ async def cancel_at_each_point(
                 return await cancel_at(number, victim, moment=moment, bounds=BOUNDS)
 
             with ledger.trial(
-                "cancel at every await" + (", on sockets" if sockets else ""),
+                f"cancel at every await{where}",
                 scenario=scenario.name,
-                moment=moment.value,
                 point=(scenario.name, moment, number),
+                moment=moment.value,
                 backend=backend,
             ):
-                run = await play_once(scenario, certificates, play, sockets=sockets)
+                run = await play_once(scenario, certificates, play, place=place)
             assert run is not None
             if not run.requested:
                 break
@@ -210,14 +212,23 @@ async def cancel_at_each_point(
 async def test_cancel_at_every_await(
     scenario: Scenario, certificates: Certificates, ledger: Ledger, backend: str
 ):
-    await cancel_at_each_point(scenario, certificates, ledger, backend)
+    await cancel_at_each_point(scenario, certificates, ledger, backend, "memory")
+
+
+@pytest.mark.parametrize("scenario", named(NARROWED))
+async def test_cancel_at_every_await_where_all_takes_long(
+    scenario: Scenario, certificates: Certificates, ledger: Ledger, backend: str
+):
+    if not EXHAUSTIVE and NARROWED.index(scenario) % 8:
+        pytest.skip("not of the slice")
+    await cancel_at_each_point(scenario, certificates, ledger, backend, "narrow")
 
 
 @pytest.mark.parametrize("scenario", named(ON_SOCKETS))
 async def test_cancel_at_every_await_on_sockets(
     scenario: Scenario, certificates: Certificates, ledger: Ledger, backend: str
 ):
-    await cancel_at_each_point(scenario, certificates, ledger, backend, sockets=True)
+    await cancel_at_each_point(scenario, certificates, ledger, backend, "sockets")
 
 
 # --- out of time --------------------------------------------------------------------------------
