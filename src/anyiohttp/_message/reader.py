@@ -7,9 +7,10 @@ Called by: ``response`` (its ``content``), users who feed one as the body of a r
 A reader always *pulls* from a source: see ``sources``. Nothing is received before somebody reads,
 so that a slow reader slows the peer down, and memory holds one piece.
 
-Bytes wait in one buffer. Lines are split many at a time: a line that is at hand costs neither a
-search nor a trip through the event loop. Lines that were split and not asked for go back when
-something else is read, so every way of reading continues where the last one stopped. For the same
+Bytes wait in one buffer. Whole lines are moved from it many at a time, to a ``BytesIO`` that hands
+them out: a line that is at hand costs neither a copy of the rest nor a trip through the event loop.
+What was not asked for goes back when something else is read, so every way of reading continues
+where the last one stopped. For the same
 reason cancelling a read loses nothing that is in the buffer (`StreamReader.read` of everything
 is the one exception).
 """
@@ -31,6 +32,9 @@ __all__ = (
 
 #: aiohttp 3.14's ``read_bufsize``.
 DEFAULT_LIMIT = 2**18
+
+#: Stands for no lines at hand; never written to.
+_NO_LINES = BytesIO()
 
 _ALREADY_WAITING = "read called while another coroutine is already waiting for incoming data"
 
@@ -107,14 +111,15 @@ class StreamReader:
         self._limit = limit
         self._on_end = on_end
         self._buffer = bytearray()
-        self._lines: list[bytes] = []  # split off the front of the buffer; the next one is last
+        self._lines = _NO_LINES  # whole lines from the front of the buffer, as far as not read
+        self._lines_end = 0
         self._received = 0
         self._eof = False
         self._receiving = False
         self._exception: BaseException | None = None
 
     def __repr__(self) -> str:
-        held = len(self._buffer) + sum(map(len, self._lines))
+        held = self._lines_end - self._lines.tell() + len(self._buffer)
         words = [f"{held} bytes"] if held else []
         if self._eof:
             words.append("eof")
@@ -163,7 +168,7 @@ class StreamReader:
         if exc_cause is not None:
             exc.__cause__ = exc_cause
         self._exception = exc
-        self._lines.clear()
+        self._drop_lines()
         self._buffer.clear()
         if self._feed is not None:
             self._feed.fail(exc)
@@ -183,11 +188,11 @@ class StreamReader:
         """Return whether the end of the stream has arrived, read or not."""
         if self._feed is not None:
             return self._feed.eof
-        return self._eof or (not self._buffer and not self._lines and self.at_eof())
+        return self._eof or (not self._buffer and not self._lines_left() and self.at_eof())
 
     def at_eof(self) -> bool:
         """Return whether everything has been read and the end has arrived."""
-        if self._lines or self._buffer:
+        if self._buffer or self._lines_left():
             return False
         if not self._eof and not self._receiving and self._exception is None:
             try:
@@ -272,11 +277,17 @@ class StreamReader:
         if on_end is not None:
             on_end()
 
+    def _lines_left(self) -> bool:
+        return self._lines.tell() < self._lines_end
+
+    def _drop_lines(self) -> None:
+        self._lines = _NO_LINES
+        self._lines_end = 0
+
     def _join_lines(self) -> None:
-        if self._lines:
-            self._lines.reverse()
-            self._buffer[0:0] = b"".join(self._lines)
-            self._lines.clear()
+        if self._lines_end:
+            self._buffer[0:0] = self._lines.read()
+            self._drop_lines()
 
     def _take(self, count: int) -> bytes:
         """Return up to ``count`` bytes from the front of the buffer."""
@@ -293,7 +304,7 @@ class StreamReader:
         """Begin a read other than of lines."""
         if self._exception is not None:
             raise self._exception
-        if self._lines:
+        if self._lines_end:
             self._join_lines()
         if self._buffer and self._feed is not None:
             self._buffer += self._receive_nowait()
@@ -387,9 +398,8 @@ class StreamReader:
         return self
 
     async def __anext__(self) -> bytes:
-        lines = self._lines
-        if lines:
-            return lines.pop()
+        for line in self._lines:  # not ``next``, which costs a third more
+            return line
         line = await self.readline()
         if not line:
             raise StopAsyncIteration
@@ -408,21 +418,23 @@ class StreamReader:
         """
         if max_line_length is not None:
             return await self.readuntil(b"\n", max_size=max_line_length)
-        if not self._lines and not self._split_lines():
+        line = self._lines.readline()
+        if line:
+            return line
+        if not self._split_lines():
             # No whole line is at hand: a part of one, or nothing.
             line = await self.readuntil(b"\n")
             self._split_lines()
             return line
-        return self._lines.pop()
+        return self._lines.readline()
 
     def _split_lines(self) -> bool:
-        """Split off the lines at hand, unless the first of them is too long."""
-        buffer = self._buffer
+        """Move the whole lines at hand out of the buffer, unless the first of them is too long."""
         # No line within so many bytes can be too long, so that none has to be measured.
-        end = buffer.rfind(b"\n", 0, 2 * self._limit) + 1
+        end = self._buffer.rfind(b"\n", 0, 2 * self._limit) + 1
         if end:
-            self._lines = BytesIO(self._take(end)).readlines()
-            self._lines.reverse()
+            self._lines = BytesIO(self._take(end))
+            self._lines_end = end
         return end > 0
 
     async def readuntil(self, separator: bytes = b"\n", *, max_size: int | None = None) -> bytes:
