@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
-from anyio.lowlevel import current_token
 from anyio.streams.tls import TLSAttribute
 
 from .._net.call import Call
@@ -226,7 +225,7 @@ class Pool:
         On any exception, cancellation included, what it held goes to the next at once.
         """
         call.start_connecting()
-        loop = current_token().native_token
+        loop = call.loop
         outcome, todo = self._state.acquire(key, loop, self._clock())
         self._carry_out(todo, outcome)
         while True:

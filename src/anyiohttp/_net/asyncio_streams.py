@@ -6,10 +6,13 @@ Called by: `sockets.socket_stream`.
 
 anyio's `wait_readable` registers a reader and removes it again for every wait, and a deadline costs
 a cancel scope; together they cost more than the read itself. Here the reader stays registered
-between waits: the loop's callback reads the socket and hands the bytes to whoever waits, and a
-deadline is a timer that ends that one wait. When something happens and nobody waits, the callback
-reads nothing and takes the reader away: bytes that nobody asked for stay in the kernel, where the
-probe at check-out finds them.
+between waits: the loop's callback reads the socket and hands the bytes to whoever waits. When
+something happens and nobody waits, the callback reads nothing and takes the reader away: bytes that
+nobody asked for stay in the kernel, where the probe at check-out finds them.
+
+A deadline is a timer, which outlives the wait that it was made for: most waits end long before
+their deadline, and the next one's is later. A timer that goes off too early for the wait of that
+moment is set anew, and one that nobody waits for is gone. There is one for each stream at most.
 
 Cancellation: bytes that were handed to a wait which was cancelled in the same moment are kept for
 the next one.
@@ -53,11 +56,18 @@ class AsyncioSocketStream(SocketStream):
     def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(sock)
         self._loop = loop
+        # The standard library's loops run what is scheduled before what sockets bring, and anyio
+        # schedules the delivery of a cancellation anew until it has arrived: it ends a wait that
+        # begins after it before any bytes do. uvloop looks at the sockets first.
+        self._delivers_first = isinstance(loop, asyncio.BaseEventLoop)
         self._waiter: asyncio.Future[bytes] | None = None
         self._wanted = MAX_READ
         self._watching = False
         self._eager = False
         self._kept = b""  # handed to a wait that was cancelled in the same moment
+        self._deadline = math.inf  # of the wait
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_end = math.inf  # when it goes off
 
     @property
     def quiet(self) -> bool:
@@ -75,9 +85,11 @@ class AsyncioSocketStream(SocketStream):
     async def receive_before(self, deadline: float, max_bytes: int = MAX_READ) -> bytes:
         # A reader is served before a timer of the same moment: a peer that always has something
         # to say would never run out of time.
-        if self._loop.time() >= deadline:
+        loop = self._loop
+        if deadline != math.inf and loop.time() >= deadline:
             raise DeadlinePassed
-        await checkpoint_if_cancelled()
+        if self._kept or self._eager or not self._delivers_first:
+            await checkpoint_if_cancelled()
         if self._kept or self._eager:
             try:
                 data = self.receive_nowait(max_bytes)
@@ -88,22 +100,17 @@ class AsyncioSocketStream(SocketStream):
                 return data
         elif self._closed:
             raise anyio.ClosedResourceError
-        return await self._wait(deadline, max_bytes)
-
-    async def _wait(self, deadline: float, max_bytes: int) -> bytes:
         if self._waiter is not None:
             raise anyio.BusyResourceError("reading from")
-        loop = self._loop
-        waiter: asyncio.Future[bytes] = loop.create_future()
-        self._waiter = waiter
+        self._waiter = waiter = loop.create_future()
         self._wanted = max_bytes
-        timer = None
         try:
             if not self._watching:
                 loop.add_reader(self._socket, self._on_readable)
                 self._watching = True
-            if deadline != math.inf:
-                timer = loop.call_at(deadline, _give_up, waiter)
+            self._deadline = deadline
+            if deadline < self._timer_end:
+                self._set_timer(deadline)
             data = await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
@@ -111,13 +118,33 @@ class AsyncioSocketStream(SocketStream):
             raise
         finally:
             self._waiter = None
-            if timer is not None:
-                timer.cancel()
         # A full read promises more: then it pays to try before the next wait.
         self._eager = len(data) >= max_bytes
         if not data:
             raise anyio.EndOfStream
         return data
+
+    def _set_timer(self, end: float) -> None:
+        self._drop_timer()
+        self._timer = self._loop.call_at(end, self._on_timer)
+        self._timer_end = end
+
+    def _drop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._timer_end = math.inf
+
+    def _on_timer(self) -> None:
+        end = self._timer_end
+        self._drop_timer()
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            return
+        if self._deadline <= end:
+            waiter.set_exception(DeadlinePassed())
+        elif self._deadline != math.inf:
+            self._set_timer(self._deadline)
 
     def _on_readable(self) -> None:
         waiter = self._waiter
@@ -137,6 +164,7 @@ class AsyncioSocketStream(SocketStream):
         if self._closed:
             return
         self._kept = b""
+        self._drop_timer()
         if self._watching:
             self._watching = False
             try:
@@ -146,8 +174,3 @@ class AsyncioSocketStream(SocketStream):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(anyio.ClosedResourceError())
         super().abort()
-
-
-def _give_up(waiter: asyncio.Future[bytes]) -> None:
-    if not waiter.done():
-        waiter.set_exception(DeadlinePassed())

@@ -11,7 +11,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-import anyio
+from anyio.lowlevel import current_token
 
 from .deadlines import DEFAULT_TIMEOUT, ClientTimeout, Phase
 
@@ -37,9 +37,22 @@ class Call:
             is one. Only an upload that outlives the response's head is started with it.
 
     The total's clock starts when the call is made.
+
+    Attributes:
+        loop: the event loop that the call runs on, as anyio names it; asked for only once,
+            because asking is slow.
     """
 
-    __slots__ = ("_connect_deadline", "_total_deadline", "host", "observer", "spawn", "timeout")
+    __slots__ = (
+        "_clock",
+        "_connect_deadline",
+        "_total_deadline",
+        "host",
+        "loop",
+        "observer",
+        "spawn",
+        "timeout",
+    )
 
     def __init__(
         self,
@@ -52,16 +65,19 @@ class Call:
         self.timeout = timeout
         self.observer = observer
         self.spawn = spawn
+        token = current_token()
+        self.loop = token.native_token
+        self._clock = token.backend_class.current_time
         self._connect_deadline = math.inf
         self._total_deadline = (
-            timeout.deadline_of(timeout.total, anyio.current_time()) if timeout.total else math.inf
+            timeout.deadline_of(timeout.total, self._clock()) if timeout.total else math.inf
         )
 
     def start_connecting(self) -> None:
         """Start the clock of ``ClientTimeout.connect``, which spans several waits."""
         seconds = self.timeout.connect
         if seconds:
-            self._connect_deadline = self.timeout.deadline_of(seconds, anyio.current_time())
+            self._connect_deadline = self.timeout.deadline_of(seconds, self._clock())
 
     def limit(self, phase: Phase) -> float:
         """Return the phase's limit in seconds; 0 if there is none."""
@@ -70,16 +86,10 @@ class Call:
     def next_deadline(self, phase: Phase) -> tuple[float, Phase]:
         """Return when a wait in this phase must end, and whose limit that is."""
         deadline, ran_out = self._total_deadline, Phase.TOTAL
-        if phase in _CONNECTING and self._connect_deadline < deadline:
+        if phase.connecting and self._connect_deadline < deadline:
             deadline, ran_out = self._connect_deadline, Phase.CONNECT
-        if phase in _OF_ONE_WAIT and (seconds := self.limit(phase)):
-            own = self.timeout.deadline_of(seconds, anyio.current_time())
+        if phase.starts_anew and (seconds := getattr(self.timeout, phase.limit)):
+            own = self.timeout.deadline_of(seconds, self._clock())
             if own < deadline:
                 return own, phase
         return deadline, ran_out
-
-
-#: `ClientTimeout.connect` runs over all of these.
-_CONNECTING = frozenset({Phase.POOL, Phase.CONNECT, Phase.SOCK_CONNECT})
-#: These limits start anew with each wait.
-_OF_ONE_WAIT = frozenset({Phase.POOL, Phase.SOCK_CONNECT, Phase.SEND, Phase.SOCK_READ})

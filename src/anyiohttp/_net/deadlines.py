@@ -28,7 +28,13 @@ Ts = TypeVarTuple("Ts")
 
 
 class Phase(Enum):
-    """What a call was doing when its time ran out; the values are `ClientTimeout`'s names."""
+    """What a call was doing when its time ran out; the values are `ClientTimeout`'s names.
+
+    Attributes:
+        limit: the value, as a plain attribute: `next_deadline` asks for it before every read.
+        connecting: whether `ClientTimeout.connect` runs over it.
+        starts_anew: whether its limit starts anew with each wait.
+    """
 
     POOL = "pool"
     CONNECT = "connect"
@@ -36,6 +42,11 @@ class Phase(Enum):
     SEND = "send"
     SOCK_READ = "sock_read"
     TOTAL = "total"
+
+    def __init__(self, limit: str) -> None:
+        self.limit = limit
+        self.connecting = limit in ("pool", "connect", "sock_connect")
+        self.starts_anew = limit not in ("connect", "total")
 
 
 _ERRORS: dict[Phase, tuple[type[ServerTimeoutError], str]] = {

@@ -43,6 +43,15 @@ __all__ = ("DeadlinePassed", "NetworkStream", "SocketStream")
 #: a wake-up (measured on loopback).
 MAX_READ = 256 * 1024
 
+#: Windows has none.
+_HAS_POLL = hasattr(select, "poll")
+
+# glibc gives every block above a threshold fresh pages from the kernel, which zeroes them, and gives
+# them back at once: for a read of this size that costs more than the read. The threshold rises to the
+# size of such a block when one is freed, and a read that was cut to what had come is smaller than the
+# next one. So one of four times the size is freed here, once, without being touched.
+bytes(4 * MAX_READ)
+
 #: After so many bytes sent without a wait, a send lets other tasks run.
 _SENDS_BEFORE_YIELD = 256 * 1024
 
@@ -144,7 +153,7 @@ class SocketStream(NetworkStream):
     def quiet(self) -> bool:
         if self._closed:
             return False
-        if hasattr(select, "poll"):
+        if _HAS_POLL:
             # Asks the same of the kernel as the read would, without the price of two exceptions.
             poller = self._poller
             if poller is None:
