@@ -52,6 +52,12 @@ _HAS_POLL = hasattr(select, "poll")
 # next one. So one of four times the size is freed here, once, without being touched.
 bytes(4 * MAX_READ)
 
+# glibc gives a block above a threshold fresh pages, which the kernel zeroes, and takes them back when
+# it is freed: for a read of this size that costs more than the read. The threshold rises to the size
+# of such a block when it is freed; but a read is cut to what has come, and so never makes it rise
+# far enough. A larger block does, once, without being touched.
+bytes(4 * MAX_READ)
+
 #: After so many bytes sent without a wait, a send lets other tasks run.
 _SENDS_BEFORE_YIELD = 256 * 1024
 
