@@ -9,6 +9,7 @@ import random
 import sys
 import zlib
 from collections.abc import Callable
+from types import ModuleType
 
 import brotli
 import pytest
@@ -272,17 +273,61 @@ def test_brotli_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
         decode("br", b"x")
 
 
+def _with_zlib_of(library: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A fresh copy of the module, where no other replacement for zlib is installed."""
+    for name in {"isal", "zlib_ng"} - {library}:
+        monkeypatch.setitem(sys.modules, name, None)
+    spec = importlib.util.find_spec("anyiohttp._message.coding_libraries")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("library", ["zlib", "isal", "zlib_ng"])
+@pytest.mark.parametrize("form", ["gzip", "deflate-wrapped", "deflate-bare"])
+def test_each_zlib_reads_the_same(form: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
+    module = _with_zlib_of(library, monkeypatch)
+    coding, encode = FORMS[form]
+    begin, _ = module.CODINGS[coding]
+    data = (b"words " * 100 + random.Random(1).randbytes(500)) * 2000
+    coded = encode(data)
+    for size in (1, 1000, len(coded)):
+        member = begin()
+        pieces: list[bytes] = []
+        rest = b""
+        for start in range(0, len(coded), size):
+            rest += coded[start : start + size]
+            while rest or member.pending:
+                decoded, used = member.decode(memoryview(rest))
+                assert len(decoded) <= module.MAX_CHUNK
+                pieces.append(decoded)
+                rest = rest[used:]
+        assert member.ended
+        assert b"".join(pieces) == data
+    member = begin()
+    member.decode(memoryview(coded[:-1]))
+    assert not member.ended
+    member = begin()
+    broken = coded[:9] + b"\xff" * 20
+    with pytest.raises(member.errors):
+        member.decode(memoryview(broken + bytes(1000)))
+
+
 def test_libraries_are_not_imported_before_they_are_needed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("brotli", "brotlicffi", "zstandard"):
+    for name in ("brotli", "brotlicffi", "zstandard", "isal", "zlib_ng"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     name = "anyiohttp._message.coding_libraries"
     spec = importlib.util.find_spec(name)
     assert spec is not None
     assert spec.loader is not None
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    assert not {"brotli", "brotlicffi", "zstandard"} & set(sys.modules)
+    assert not {"brotli", "brotlicffi", "zstandard", "isal", "zlib_ng"} & set(sys.modules)
 
 
 @settings(max_examples=60)
