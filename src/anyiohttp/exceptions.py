@@ -61,8 +61,10 @@ Which one is raised when:
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from multidict import CIMultiDictProxy, MultiMapping
@@ -426,7 +428,7 @@ class ClientResponseError(ClientError):
         self.headers = headers
 
     def __str__(self) -> str:
-        url = _without_credentials(self.request_info.real_url)
+        url = without_credentials(self.request_info.real_url)
         return f"{self.status}, message={self.message!r}, url={str(url)!r}"
 
     def __repr__(self) -> str:
@@ -473,13 +475,14 @@ class InvalidURL(ClientError, ValueError):
     """
 
     def __init__(self, url: URL | str, description: str | None = None) -> None:
-        self._url = url
+        # Not only hidden where it is shown: whoever logs `args` or `url` should not have it either.
+        self._url = url = without_credentials(url)
         self._description = description
         super().__init__(*((url, description) if description else (url,)))
 
     @property
     def url(self) -> URL | str:
-        """The URL as it was given."""
+        """The URL as it was given, without credentials."""
         return self._url
 
     @property
@@ -488,8 +491,7 @@ class InvalidURL(ClientError, ValueError):
         return self._description
 
     def __str__(self) -> str:
-        url = _without_credentials(self._url)
-        return f"{url} - {self._description}" if self._description else str(url)
+        return f"{self._url} - {self._description}" if self._description else str(self._url)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self}>"
@@ -507,7 +509,7 @@ class NonHttpUrlClientError(ClientError):
     """The URL's scheme is not one this client speaks."""
 
     def __str__(self) -> str:
-        return " ".join(str(_without_credentials(arg)) for arg in self.args)
+        return " ".join(str(without_credentials(arg)) for arg in self.args)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self}>"
@@ -521,14 +523,29 @@ class NonHttpUrlRedirectClientError(NonHttpUrlClientError, RedirectClientError):
     """A redirect leads to a scheme this client does not speak."""
 
 
-def _without_credentials(url: object) -> object:
-    """Return the URL with user and password removed, so that no message shows them."""
+#: Where a password holds what usually ends an authority, or the ``//`` was forgotten.
+_PERHAPS_USERINFO = re.compile(r"^([^:/?#]*:)?(//)?.*@", re.DOTALL)
+_USERINFO = re.compile(r"//[^/?#]*@")
+
+
+def without_credentials(url: object) -> URL | str:
+    """Return a URL in a form that can be shown: without credentials, also if it is malformed."""
     if isinstance(url, URL):
-        return url.with_user(None) if url.raw_user or url.raw_password else url
-    if isinstance(url, str) and "@" in url:
-        head, sep, rest = url.partition("//")
-        if not sep:
-            return url
-        authority, slash, tail = rest.partition("/")
-        return head + sep + authority.rpartition("@")[2] + slash + tail
-    return url
+        with suppress(ValueError):  # encoded=True lets a malformed authority pass
+            if url.raw_user or url.raw_password:
+                return url.with_user(None)
+            if url.raw_host is not None or "@" not in url.raw_path:
+                return url
+    text = str(url) if not isinstance(url, URL) else _unchecked(url)
+    if "@" not in text:
+        return text
+    bare, removed = _USERINFO.subn("//", text, count=1)
+    return bare if removed else _PERHAPS_USERINFO.sub(r"\1\2***@", text)
+
+
+def _unchecked(url: URL) -> str:
+    """Return the text of a URL that may have no text because its authority is malformed."""
+    try:
+        return str(url)
+    except ValueError:
+        return f"{url.scheme}://{url.raw_authority}{url.raw_path}"

@@ -11,12 +11,12 @@ All of it goes by ``raw_host``: ``URL.host`` decodes IDNA and raises for labels 
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from ipaddress import AddressValueError, IPv6Address
 
 from yarl import URL
 
 from ..exceptions import InvalidUrlClientError, NonHttpUrlClientError
+from ..exceptions import without_credentials as shown
 from ..typedefs import Query, StrOrURL
 
 __all__ = (
@@ -44,9 +44,6 @@ _REG_NAME = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=]+")
 _ZONE_ID = re.compile(r"[A-Za-z0-9\-._~%]*")
 #: A query in which nothing needs quoting (RFC 3986 3.4).
 _ENCODED_QUERY = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
-_USERINFO = re.compile(r"//[^/?#]*@")
-#: Where a password holds what usually ends an authority, or the ``//`` was forgotten.
-_PERHAPS_USERINFO = re.compile(r"^([^:/?#]*:)?(//)?.*@", re.DOTALL)
 
 
 def prepare_url(
@@ -144,29 +141,6 @@ def _reason(exc: ValueError) -> str:
     """Return what yarl found wrong, unless it quotes the authority and thus a password."""
     text = str(exc)
     return "the URL is malformed" if "@" in text else text
-
-
-def shown(url: object) -> URL | str:
-    """Return a URL in a form that can be shown: without credentials, also if it is malformed."""
-    if isinstance(url, URL):
-        with suppress(ValueError):  # encoded=True lets a malformed authority pass
-            if url.raw_user or url.raw_password:
-                return url.with_user(None)
-            if url.raw_host is not None or "@" not in url.raw_path:
-                return url
-    text = str(url) if not isinstance(url, URL) else _unchecked(url)
-    if "@" not in text:
-        return text
-    bare, removed = _USERINFO.subn("//", text, count=1)
-    return bare if removed else _PERHAPS_USERINFO.sub(r"\1\2***@", text)
-
-
-def _unchecked(url: URL) -> str:
-    """Return the text of a URL that may have no text because its authority is malformed."""
-    try:
-        return str(url)
-    except ValueError:
-        return f"{url.scheme}://{url.raw_authority}{url.raw_path}"
 
 
 # --- params ---------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ Called by: `dialing`.
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -39,8 +39,8 @@ class ConnectInfo:
 
     url: URL
     method: str
-    headers: CIMultiDictProxy[str]
-    real_url: URL
+    headers: CIMultiDictProxy[str] = field(repr=False)  # a proxy's other fields are secrets, too
+    real_url: URL = field(repr=False)
 
 
 async def open_tunnel(

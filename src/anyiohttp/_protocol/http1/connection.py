@@ -17,7 +17,7 @@ connection useless: it is aborted on the spot, and its place is free.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
@@ -218,12 +218,12 @@ async def _send_request(
 
 @dataclass(frozen=True, slots=True)
 class _RequestInfo:
-    """The request, as an error shows it."""
+    """The request, as an error shows it: without its fields, which may hold credentials."""
 
     url: URL
     method: str
-    headers: CIMultiDictProxy[str]
-    real_url: URL
+    headers: CIMultiDictProxy[str] = field(repr=False)
+    real_url: URL = field(repr=False)
 
 
 def _malformed(head: RequestHead, exc: ParseError) -> MalformedResponseError:
