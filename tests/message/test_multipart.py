@@ -16,7 +16,7 @@ import anyio
 import pytest
 
 from anyiohttp._message.multipart import MultipartWriter, Part
-from anyiohttp._message.payload_base import BLOCK, Payload, get_payload
+from anyiohttp._message.payload_base import BLOCK, FILE_BLOCK, Payload, get_payload
 from anyiohttp._message.payload_memory import BytesPayload, StringPayload
 from anyiohttp.exceptions import (
     BodyNotReplayableError,
@@ -247,7 +247,7 @@ async def test_many_parts_come_in_blocks() -> None:
 
 async def test_streams_and_files_as_parts(tmp_path: Path) -> None:
     path = tmp_path / "f.bin"
-    path.write_bytes(b"F" * (BLOCK + 10))
+    path.write_bytes(b"F" * (FILE_BLOCK + 10))
     writer = MultipartWriter(boundary="b")
     writer.append("before")
     file = path.open("rb")
@@ -259,7 +259,7 @@ async def test_streams_and_files_as_parts(tmp_path: Path) -> None:
     for _ in range(2):
         body = await collect(writer)
         assert len(body) == size
-        assert b"F" * (BLOCK + 10) + b"\r\n--b--\r\n" in body
+        assert b"F" * (FILE_BLOCK + 10) + b"\r\n--b--\r\n" in body
         await writer.rewind()
     writer.append(generate(b"one", b"", b"two"))
     assert not writer.replayable

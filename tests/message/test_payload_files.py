@@ -21,7 +21,7 @@ import anyio.to_thread
 import pytest
 import sniffio
 
-from anyiohttp._message.payload_base import BLOCK, Payload, get_payload
+from anyiohttp._message.payload_base import FILE_BLOCK, Payload, get_payload
 from anyiohttp._message.payload_files import (
     BufferedReaderPayload,
     IOBasePayload,
@@ -39,7 +39,7 @@ from anyiohttp.exceptions import (
 
 pytestmark = pytest.mark.anyio
 
-DATA = bytes(range(256)) * 2100  # two blocks and a bit
+DATA = bytes(range(256)) * 8400  # two blocks and a bit
 
 
 async def collect(payload: Payload) -> list[bytes]:
@@ -88,7 +88,7 @@ async def test_files_of_known_size(name: str, path: Path) -> None:
     for _ in range(2):
         chunks = await collect(payload)
         assert b"".join(chunks) == DATA
-        assert max(map(len, chunks)) <= BLOCK
+        assert max(map(len, chunks)) <= FILE_BLOCK
         assert payload.replayable
         await payload.rewind()
     assert await payload.next_chunk()
@@ -194,13 +194,13 @@ async def test_empty_file(tmp_path: Path) -> None:
 async def test_file_that_shrank(path: Path) -> None:
     payload = get_payload(path.open("rb"))
     assert await payload.next_chunk()
-    os.truncate(path, BLOCK + 1)
+    os.truncate(path, FILE_BLOCK + 1)
     with pytest.raises(BodySizeMismatchError, match=f"had {len(DATA)} bytes.*now has only"):
         await collect(payload)
     await payload.aclose()
 
 
-@pytest.mark.parametrize("before", [b"", DATA, b"x" * BLOCK])
+@pytest.mark.parametrize("before", [b"", DATA, b"x" * FILE_BLOCK])
 async def test_file_that_grew(before: bytes, path: Path) -> None:
     path.write_bytes(before)
     payload = get_payload(path.open("rb"))

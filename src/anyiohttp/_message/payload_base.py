@@ -21,6 +21,7 @@ from .mimetypes import OCTET_STREAM, guess_content_type
 
 __all__ = (
     "BLOCK",
+    "FILE_BLOCK",
     "PAYLOAD_REGISTRY",
     "BodyWriter",
     "Order",
@@ -35,6 +36,10 @@ __all__ = (
 
 #: Bytes that are read, compressed or handed out at a time.
 BLOCK = 256 * 1024
+
+#: Bytes that are read from a file at a time: the way to a worker thread and back costs as much as
+#: reading a quarter of them.
+FILE_BLOCK = 1024 * 1024
 
 PayloadHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 

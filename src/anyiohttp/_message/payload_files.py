@@ -39,7 +39,7 @@ from ..exceptions import (
     InvalidBodyError,
     InvalidRequestError,
 )
-from .payload_base import BLOCK, PAYLOAD_REGISTRY, Order, Payload, PayloadHeaders
+from .payload_base import FILE_BLOCK, PAYLOAD_REGISTRY, Order, Payload, PayloadHeaders
 from .payload_memory import encode_text, text_encoder, text_settings
 
 __all__ = (
@@ -260,8 +260,8 @@ class IOBasePayload(Payload):
             self._begun = True
             if self._start is not None:
                 file.seek(self._start)
-        amount = BLOCK
-        if self._size is not None and self._size - self._given <= BLOCK:
+        amount = FILE_BLOCK
+        if self._size is not None and self._size - self._given <= FILE_BLOCK:
             amount = self._size - self._given + 1  # one more, to notice a file that grew
         read = getattr(file, "read1", file.read) if self._endless else file.read
         while True:

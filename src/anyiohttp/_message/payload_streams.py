@@ -16,7 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 import anyio.lowlevel
 
 from ..exceptions import BodyNotReplayableError, InvalidBodyError
-from .payload_base import BLOCK, PAYLOAD_REGISTRY, Order, Payload, PayloadHeaders
+from .payload_base import FILE_BLOCK, PAYLOAD_REGISTRY, Order, Payload, PayloadHeaders
 from .payload_memory import encode_text, text_encoder
 
 __all__ = ("AsyncFilePayload", "AsyncIterablePayload", "StreamReaderPayload", "is_async_file")
@@ -206,7 +206,7 @@ class AsyncFilePayload(_StreamPayload):
             return None
         if self._start is None:
             self._start = await self._position()
-        chunk = await self._value.read(BLOCK)
+        chunk = await self._value.read(FILE_BLOCK)
         if isinstance(chunk, str):
             if self._encoder is None:
                 self._encoder = text_encoder(self._encoding or "utf-8")
