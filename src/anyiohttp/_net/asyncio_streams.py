@@ -70,8 +70,8 @@ class AsyncioSocketStream(SocketStream):
         self._timer_end = math.inf  # when it goes off
 
     @property
-    def quiet(self) -> bool:
-        return not self._kept and super().quiet
+    def silent(self) -> bool:
+        return not self._kept and super().silent
 
     def receive_nowait(self, max_bytes: int = MAX_READ) -> bytes:
         if self._kept:
@@ -102,7 +102,8 @@ class AsyncioSocketStream(SocketStream):
             raise anyio.ClosedResourceError
         if self._waiter is not None:
             raise anyio.BusyResourceError("reading from")
-        self._waiter = waiter = loop.create_future()
+        waiter: asyncio.Future[bytes] = loop.create_future()
+        self._waiter = waiter
         self._wanted = max_bytes
         try:
             if not self._watching:
@@ -113,8 +114,7 @@ class AsyncioSocketStream(SocketStream):
                 self._set_timer(deadline)
             data = await waiter
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._kept = waiter.result()
+            self._keep_result_of(waiter)
             raise
         finally:
             self._waiter = None
@@ -123,6 +123,10 @@ class AsyncioSocketStream(SocketStream):
         if not data:
             raise anyio.EndOfStream
         return data
+
+    def _keep_result_of(self, waiter: asyncio.Future[bytes]) -> None:
+        if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            self._kept = waiter.result()
 
     def _set_timer(self, end: float) -> None:
         self._drop_timer()

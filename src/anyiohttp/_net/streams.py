@@ -46,16 +46,10 @@ MAX_READ = 256 * 1024
 #: Windows has none.
 _HAS_POLL = hasattr(select, "poll")
 
-# glibc gives every block above a threshold fresh pages from the kernel, which zeroes them, and gives
-# them back at once: for a read of this size that costs more than the read. The threshold rises to the
-# size of such a block when one is freed, and a read that was cut to what had come is smaller than the
-# next one. So one of four times the size is freed here, once, without being touched.
-bytes(4 * MAX_READ)
-
-# glibc gives a block above a threshold fresh pages, which the kernel zeroes, and takes them back when
-# it is freed: for a read of this size that costs more than the read. The threshold rises to the size
-# of such a block when it is freed; but a read is cut to what has come, and so never makes it rise
-# far enough. A larger block does, once, without being touched.
+# glibc gives a block above a threshold fresh pages, which the kernel zeroes, and takes them back
+# when it is freed: for a read of this size that costs more than the read. The threshold rises to
+# the size of such a block when it is freed; but a read is cut to what has come, and so never makes
+# it rise far enough. A larger block does, once, without being touched.
 bytes(4 * MAX_READ)
 
 #: After so many bytes sent without a wait, a send lets other tasks run.
@@ -114,8 +108,18 @@ class NetworkStream(ByteStream):
         raise DeadlinePassed
 
     @property
+    def silent(self) -> bool:
+        """Whether it is known, without reading, that nothing has come: neither bytes nor an end.
+
+        ``False`` means that it is not known.
+        """
+        return False
+
+    @property
     def quiet(self) -> bool:
         """Whether the peer has neither ended its side nor sent anything: fit to be used again."""
+        if self.silent:
+            return True
         try:
             self.receive_nowait(1)
         except anyio.WouldBlock:
@@ -156,18 +160,15 @@ class SocketStream(NetworkStream):
         return f"<SocketStream {'closed' if self._closed else self._socket}>"
 
     @property
-    def quiet(self) -> bool:
-        if self._closed:
+    def silent(self) -> bool:
+        if self._closed or not _HAS_POLL:
             return False
-        if _HAS_POLL:
-            # Asks the same of the kernel as the read would, without the price of two exceptions.
-            poller = self._poller
-            if poller is None:
-                poller = self._poller = select.poll()
-                poller.register(self._socket, select.POLLIN)
-            if not poller.poll(0):
-                return True
-        return super().quiet
+        # Asks the same of the kernel as a read would, without the price of two exceptions.
+        poller = self._poller
+        if poller is None:
+            poller = self._poller = select.poll()
+            poller.register(self._socket, select.POLLIN)
+        return not poller.poll(0)
 
     def receive_nowait(self, max_bytes: int = MAX_READ) -> bytes:
         if self._closed:

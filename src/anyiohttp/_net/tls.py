@@ -8,6 +8,11 @@ anyio's ``TLSStream`` has no synchronous try, so a pooled connection could not t
 session ticket (harmless) from an end (fatal) at check-out; it also passes on no session. This one
 does both, over the same two memory buffers, and stacks on itself for TLS inside TLS.
 
+Sessions are had from a `SessionSource`, once application data has come: a TLS 1.3 server sends its
+tickets after the handshake, and only then has it accepted ours. The source outlives the connection
+and is asked when a session is needed: Python copies a session by encoding and parsing it, which
+costs a quarter of a handshake.
+
 An end of the transport without close_notify (RFC 8446 6.1) is `anyio.BrokenResourceError`, not
 `anyio.EndOfStream`: a body that lasts until the connection ends must not be cut by an attacker.
 The transport is only asked for more once OpenSSL has used up what it had, so an end seen there
@@ -28,7 +33,50 @@ from anyio.streams.tls import TLSAttribute
 
 from .streams import MAX_READ, DeadlinePassed, NetworkStream
 
-__all__ = ("TLSStream",)
+__all__ = ("SessionSource", "TLSStream")
+
+#: What one record holds at most (RFC 8446 5.1), and so what one read of OpenSSL returns at most.
+_RECORD = 16 * 1024
+
+
+class SessionSource:
+    """Where to have the session of a connection that was good, also after its end.
+
+    Args:
+        tls: the connection, past its handshake.
+        offered: the session that it was to resume.
+    """
+
+    __slots__ = ("_failed", "_offered", "_tls")
+
+    def __init__(self, tls: ssl.SSLObject, offered: ssl.SSLSession | None) -> None:
+        self._tls = tls
+        self._offered = offered
+        self._failed = False
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """The newest session; ``None`` if there is none that can be resumed.
+
+        A TLS 1.3 session that was offered already counts as none: a ticket is not to be used
+        again (RFC 8446 C.4). A lifetime of zero means to forget it at once (RFC 8446 4.6.1).
+        """
+        session = None if self._failed else self._tls.session
+        if session is None or not session.id:
+            return None
+        spent = session == self._offered or not session.ticket_lifetime_hint
+        return None if spent and self._tls.version() == "TLSv1.3" else session
+
+    @property
+    def certificate_ends(self) -> float:
+        """When the peer's certificate expires, as by ``time.time``; infinity if not verified."""
+        certificate = self._tls.getpeercert(False)
+        end = (certificate or {}).get("notAfter")
+        return ssl.cert_time_to_seconds(end) if isinstance(end, str) else math.inf
+
+    def fail(self) -> None:
+        """The connection has failed: its session is not to be resumed (RFC 5246 7.2.2)."""
+        self._failed = True
 
 
 class TLSStream(NetworkStream):
@@ -39,7 +87,11 @@ class TLSStream(NetworkStream):
         context: TLS settings.
         server_hostname: the name to send (SNI) and, if the context says so, to verify.
         server_side: whether we are the server.
-        session: a session of the same context and server, to be resumed.
+        session: a session of the same context and server, to be resumed if the server agrees.
+
+    Attributes:
+        on_session: called once, when the first application data has come, with where to have the
+            session.
 
     Call `handshake` before anything else.
     """
@@ -63,7 +115,12 @@ class TLSStream(NetworkStream):
             server_hostname=server_hostname,
             session=session,
         )
+        self._read = self._tls.read
         self._server_side = server_side
+        self._session = session
+        self._source: SessionSource | None = None
+        self.on_session: Callable[[SessionSource], None] | None = None
+        self._more = False  # there may be something to decrypt before the transport is read
         self._ended = False  # the peer has said goodbye
         self._unflushed = False  # the transport holds records that it has not sent
         self._flushing = anyio.Lock()
@@ -72,12 +129,16 @@ class TLSStream(NetworkStream):
         return f"<TLSStream {self._tls.version()} over {self._transport!r}>"
 
     @property
-    def session(self) -> ssl.SSLSession | None:
-        """The session as it stands now, for a later connection to resume."""
-        return self._tls.session
+    def resumed(self) -> bool:
+        """Whether the peer agreed to resume the session that was offered."""
+        return bool(self._tls.session_reused)
 
-    async def handshake(self) -> None:
+    async def handshake(self, *, hold_last: bool = False) -> None:
         """Do the TLS handshake.
+
+        Args:
+            hold_last: keep our last message until something is sent or waited for, so that both go
+                in one packet. For who speaks first: the peer waits for it.
 
         Raises:
             ssl.SSLError: it failed; the stream is of no use any more.
@@ -96,23 +157,31 @@ class TLSStream(NetworkStream):
                     self._flush_nowait()
                 raise
             else:
-                await self._flush_records()
+                self._more = True  # the peer's first data may have come with its last message
+                if not hold_last:
+                    await self._flush_records()
                 return
 
     # --- receiving ---
 
+    @property
+    def silent(self) -> bool:
+        # Of a record that has come in part, the rest is still to come.
+        return not self._more and self._transport.silent
+
     def receive_nowait(self, max_bytes: int = MAX_READ) -> bytes:
         while True:
-            data = self._decrypt(max_bytes)
-            if data:
-                return data
+            if self._more:
+                data = self._decrypt(max_bytes)
+                if data:
+                    return data
             self._fill_nowait()
 
     async def receive(self, max_bytes: int = MAX_READ) -> bytes:
         return await self.receive_before(math.inf, max_bytes)
 
     async def receive_before(self, deadline: float, max_bytes: int = MAX_READ) -> bytes:
-        if self._tls.pending() or self._incoming.pending or self._ended:
+        if self._more:
             # Check before, yield after: what has been decrypted must not be lost.
             await checkpoint_if_cancelled()
             if deadline != math.inf and anyio.current_time() >= deadline:
@@ -130,28 +199,67 @@ class TLSStream(NetworkStream):
                 return data
 
     def _decrypt(self, max_bytes: int) -> bytes:
-        """Return what can be decrypted of several records; ``b""`` if more must be read."""
-        parts: list[bytes] = []
-        size = 0
-        while size < max_bytes and not self._ended:
+        """Return what can be decrypted of several records; ``b""`` if more must be read.
+
+        A read that finds nothing costs an exception. It is spared where it is known that nothing
+        is left: OpenSSL takes from the buffer only the record that it decrypts.
+        """
+        room = min(max_bytes, _RECORD)
+        data = self._decrypt_record(room)
+        if not data:
+            self._more = self._ended  # every read finds the end
+            if self._ended:
+                raise anyio.EndOfStream
+            return data
+        if self.on_session is not None:
+            self._tell_of_session(self.on_session)
+        if self._incoming.pending or (len(data) == room and self._tls.pending()):
+            self._more = True
+            return self._decrypt_further(data, max_bytes)
+        self._more = False
+        return data
+
+    def _decrypt_further(self, data: bytes, max_bytes: int) -> bytes:
+        """Return ``data`` and what else can be decrypted without reading the transport."""
+        parts = [data]
+        size = len(data)
+        while size < max_bytes:
             try:
-                part = self._tls.read(max_bytes - size)
-            except ssl.SSLWantReadError:
-                break
-            except ssl.SSLZeroReturnError:
-                part = b""
+                part = self._decrypt_record(min(max_bytes - size, _RECORD))
             except ssl.SSLError:
-                if parts:
-                    break
-                raise
+                break  # the next read will say so again
             if not part:
-                self._ended = True
+                self._more = self._ended
                 break
             parts.append(part)
             size += len(part)
-        if not parts and self._ended:
-            raise anyio.EndOfStream
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            if not (self._incoming.pending or self._tls.pending()):
+                self._more = False
+                break
+        return b"".join(parts)
+
+    def _decrypt_record(self, max_bytes: int) -> bytes:
+        """Return what can be decrypted of one record; ``b""`` if that is nothing, or the end."""
+        if self._ended:
+            return b""
+        try:
+            data = self._read(max_bytes)
+        except ssl.SSLWantReadError:
+            return b""
+        except ssl.SSLZeroReturnError:
+            data = b""
+        except ssl.SSLError:
+            if self._source is not None:
+                self._source.fail()
+            raise
+        self._ended = not data
+        return data
+
+    def _tell_of_session(self, callback: Callable[[SessionSource], None]) -> None:
+        self.on_session = None
+        self._source = SessionSource(self._tls, self._session)
+        self._session = None
+        callback(self._source)
 
     async def _fill(self, deadline: float = math.inf) -> None:
         try:
@@ -164,6 +272,7 @@ class TLSStream(NetworkStream):
             self._incoming.write(self._transport.receive_nowait())
         except anyio.EndOfStream:
             raise _ended_without_goodbye() from None
+        self._more = True
 
     # --- sending ---
 
