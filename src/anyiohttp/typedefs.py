@@ -1,6 +1,7 @@
 """Aliases of the public API: what a caller may pass where.
 
 Knows: names of types, nothing else.
+Must not know: anything else of this package (it imports nothing of ours).
 Called by: every layer, and users who annotate their own wrappers.
 """
 

@@ -204,6 +204,12 @@ async def test_a_line_longer_than_the_limit_is_a_clear_error(
         assert await r.content.read() == b"x" * 5000 + b"\nrest"
 
 
+async def test_lines_may_be_as_long_as_aiohttps(scripted_server: StartScripted) -> None:
+    server = await scripted_server(answering(response(b"x" * (2**19 - 1) + b"\n")))
+    async with anyiohttp.ClientSession() as session, session.get(server.url) as r:
+        assert len(await r.content.readline()) == 2**19
+
+
 async def test_read_bufsize_of_a_request(scripted_server: StartScripted) -> None:
     server = await scripted_server(answering(response(b"x" * 5000 + b"\n")))
     async with (

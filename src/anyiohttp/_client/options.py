@@ -56,7 +56,7 @@ class RequestKwargs(TypedDict, total=False):
     verify_ssl: bool | None
     fingerprint: bytes | None
     ssl_context: ssl_module.SSLContext | None
-    ssl: ssl_module.SSLContext | bool | Fingerprint
+    ssl: ssl_module.SSLContext | bool | Fingerprint | None
     server_hostname: str | None
     trace_request_ctx: object
     read_bufsize: int | None
@@ -152,7 +152,7 @@ def timeout_from(value: object) -> ClientTimeout:
 
 
 def tls_options(
-    ssl: ssl_module.SSLContext | bool | Fingerprint = True,
+    ssl: ssl_module.SSLContext | bool | Fingerprint | None = True,
     verify_ssl: bool | None = None,
     ssl_context: ssl_module.SSLContext | None = None,
     fingerprint: bytes | None = None,
@@ -164,6 +164,8 @@ def tls_options(
         ValueError: they contradict each other.
         TypeError: ``ssl`` is of no type that means anything.
     """
+    if ssl is None:
+        ssl = True  # aiohttp's older way to leave it open
     if not isinstance(ssl, bool | ssl_module.SSLContext | Fingerprint):
         raise TypeError(
             f"ssl must be a bool, an ssl.SSLContext or a Fingerprint, not {type(ssl).__name__}"

@@ -21,6 +21,7 @@ from multidict import CIMultiDict
 from .._connect.connectors import BaseConnector, TCPConnector
 from .._message.limits import MAX_DECOMPRESSED_RATIO, BodyLimits
 from .._message.payloads import CompressedPayload, JsonPayload, Payload, make_payload
+from .._message.reader import DEFAULT_LIMIT
 from .._message.response import ClientResponse, ResponseOptions
 from .._net.call import Call
 from .._net.deadlines import DEFAULT_TIMEOUT, ClientTimeout
@@ -85,7 +86,7 @@ class ClientSession:
         trust_env: whether proxies and credentials of the environment (``http_proxy``, netrc, …)
             are used.
         requote_redirect_url: whether ``Location`` is quoted anew.
-        read_bufsize: bytes of a body that are handed out at a time, at most twice as many.
+        read_bufsize: half of how many bytes a line of a body may have (`StreamReader`'s limit).
         max_line_size: bytes of a response's status line.
         max_field_size: bytes of a response's header field.
         max_headers: number of a response's header fields.
@@ -124,7 +125,7 @@ class ClientSession:
         auto_decompress: bool = True,
         trust_env: bool = False,
         requote_redirect_url: bool = True,
-        read_bufsize: int = 2**16,
+        read_bufsize: int = DEFAULT_LIMIT,
         max_line_size: int = 8190,
         max_field_size: int = 8190,
         max_headers: int = 128,

@@ -197,6 +197,8 @@ class Payload(ABC):
 
         Raises:
             BodyNotReplayableError: the body was begun and cannot be had again.
+
+        After a cancelled call, it can be called again.
         """
         if self.consumed:
             raise BodyNotReplayableError(
@@ -233,6 +235,8 @@ class Payload(ABC):
         Args:
             encoding: ignored; text is in its own `encoding`. The two parameters are aiohttp's.
             errors: ignored.
+
+        Raises and cancellation: as `rewind` and `next_chunk`.
         """
         await self.rewind()
         chunks = []
@@ -243,12 +247,18 @@ class Payload(ABC):
         return b"".join(chunks)
 
     async def write(self, writer: BodyWriter) -> None:
-        """Write the rest of the body to ``writer``."""
+        """Write the rest of the body to ``writer``.
+
+        Raises and cancellation: as `next_chunk`, and as the writer.
+        """
         while chunk := await self.next_chunk():
             await writer.write(chunk)
 
     async def write_with_length(self, writer: BodyWriter, content_length: int | None) -> None:
-        """Write the rest of the body, but no more than ``content_length`` bytes of it."""
+        """Write the rest of the body, but no more than ``content_length`` bytes of it.
+
+        Raises and cancellation: as `write`.
+        """
         if content_length is None:
             await self.write(writer)
             return

@@ -436,7 +436,7 @@ class ClientResponse(HeaderFields):
         Raises:
             UnicodeDecodeError: the body is not of that charset.
 
-        Raises also as `read`.
+        Raises also as `read`; cancellation as there.
         """
         body = await self.read()
         return body.decode(encoding or self.get_encoding(), errors)
@@ -460,7 +460,7 @@ class ClientResponse(HeaderFields):
             ContentTypeError: the response is of another type.
             ValueError: the body is not JSON (`json.JSONDecodeError`), or not of the charset.
 
-        Raises also as `read`.
+        Raises also as `read`; cancellation as there.
         """
         body = await self.read()
         if content_type:
