@@ -61,10 +61,7 @@ def demo(session: nox.Session) -> None:
 def proof(session: nox.Session) -> None:
     """Try everything that the ordinary tests try a slice of, and print what was tried."""
     install(session, "test")
-    # The pool's model belongs to it; what it tries is the same each time it is run.
-    paths = session.posargs or ["tests/proof", "tests/connect/test_pool_state.py"]
-    options = ["-q", "--no-header", "-p", "no:cacheprovider"]
-    session.run("python", "-m", "pytest", *options, *paths, env={"ANYIOHTTP_PROOF": "1"})
+    session.run("python", "-m", "tests.proof", *session.posargs)
 
 
 @nox.session

@@ -12,6 +12,7 @@ trials there were, and how many of each kind of failure: all zero, or the tests 
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -87,6 +88,27 @@ class Ledger:
         except Exception as exc:
             entry.found[kind_of(exc)] += 1
             raise
+
+    def dump(self) -> str:
+        """What `add` takes in another process."""
+        claims = {
+            name: {
+                "dimensions": {key: sorted(values) for key, values in claim.dimensions.items()},
+                "trials": claim.trials,
+                "found": claim.found,
+            }
+            for name, claim in self.claims.items()
+        }
+        return json.dumps(claims)
+
+    def add(self, dumped: str) -> None:
+        """Add what was tried in another process."""
+        for name, other in json.loads(dumped).items():
+            claim = self.claims.setdefault(name, Claim())
+            for key, values in other["dimensions"].items():
+                claim.dimensions.setdefault(key, set()).update(values)
+            claim.trials += other["trials"]
+            claim.found.update(other["found"])
 
     def table(self) -> list[str]:
         """The lines of the table; none if nothing was tried."""
