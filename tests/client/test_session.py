@@ -851,3 +851,10 @@ async def test_foreign_scopes_see_their_own_cancellation(loopback: LoopbackServe
             assert scope.cancelled_caught
             with pytest.raises(TimeoutError), anyio.fail_after(0.02):
                 await form()
+
+
+@pytest.mark.parametrize("method", [None, 5, b"GET"])
+async def test_a_method_that_is_no_text_is_refused(method: object) -> None:
+    async with anyiohttp.ClientSession() as session:
+        with pytest.raises(anyiohttp.InvalidRequestError, match="the method must be str, not"):
+            await session.request(method, "http://127.0.0.1:1/")  # type: ignore[arg-type]

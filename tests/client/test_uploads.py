@@ -122,7 +122,7 @@ FORM = "application/x-www-form-urlencoded"
         (anyiohttp.FormData({"a": "1"}), "a=1", FORM),
         (anyiohttp.JsonPayload({"a": 1}), '{"a": 1}', "application/json"),
     ],
-    ids=repr,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 async def test_of_known_size(
     loopback: LoopbackServer, data: Any, body: str, content_type: str

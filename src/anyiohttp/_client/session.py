@@ -27,6 +27,7 @@ from .._net.call import Call
 from .._net.deadlines import DEFAULT_TIMEOUT, ClientTimeout
 from .._protocol.base import HTTP_11, Exchange, HttpVersion, MessageLimits
 from ..abc import AbstractCookieJar
+from ..exceptions import InvalidRequestError
 from ..typedefs import JSONEncoder, LooseCookies, LooseHeaders, Query, StrOrURL
 from .auth import BasicAuth, credentials_from_url
 from .contexts import RequestContext
@@ -273,6 +274,8 @@ class ClientSession:
         **kwargs: object,
     ) -> ClientRequest:
         """Make a request of the user's options."""
+        if not isinstance(method, str):
+            raise InvalidRequestError(f"the method must be str, not {type(method).__name__}")
         options = merged(self._options, kwargs)
         full_url, url_auth = credentials_from_url(
             prepare_url(url, self._base_url, params, self._params)
