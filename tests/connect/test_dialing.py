@@ -11,6 +11,7 @@ import anyio
 import pytest
 from anyio.abc import SocketAttribute
 from anyio.lowlevel import checkpoint
+from anyio.streams.tls import TLSAttribute
 from tests.certs.authority import Fingerprints
 from tests.connect.peers import (
     Peer,
@@ -322,6 +323,60 @@ async def test_a_targets_pin_is_not_asked_of_the_proxy(
         with pytest.raises(ServerFingerprintMismatch) as caught:
             await dial(ConnectionKey("host.test", 443, True, bad, proxy=route, tunnel=True))
         assert (caught.value.host, caught.value.port) == ("host.test", 443)
+
+
+# --- TLS sessions ---
+
+
+async def resumed(it: Dialer, key: ConnectionKey) -> bool:
+    """Dial, ask, and say whether a session was resumed."""
+    with anyio.fail_after(20):
+        connection = await it.dial(key, Call(str(key)))
+        try:
+            assert await ask(connection) == b"hi"
+            return bool(connection.stream.extra(TLSAttribute.ssl_object).session_reused)
+        finally:
+            connection.abort()
+
+
+async def test_later_dials_resume(
+    client_ssl_context: ssl.SSLContext, server_ssl_context: ssl.SSLContext
+) -> None:
+    async with listening(answering(ANSWER), context=server_ssl_context) as peer:
+        key = ConnectionKey("localhost", peer.port, True, client_ssl_context)
+        one, other = dialer(), dialer()
+        assert [await resumed(one, key) for _ in range(3)] == [False, True, True]
+        assert not await resumed(other, key)
+        await one.aclose()
+        assert not await resumed(one, key)
+        await other.aclose()
+
+
+async def test_sessions_of_proxies_are_apart(
+    client_ssl_context: ssl.SSLContext, server_ssl_context: ssl.SSLContext
+) -> None:
+    taken: list[bool] = []
+
+    async def handle(stream: NetworkStream) -> None:
+        taken.append(stream.extra(TLSAttribute.ssl_object).session_reused)
+        await proxy(target.port)(stream)
+
+    async with (
+        listening(answering(ANSWER), context=server_ssl_context) as target,
+        listening(handle, context=server_ssl_context) as peer,
+    ):
+        it = dialer()
+        route = route_to(peer.port, "https", client_ssl_context)
+        key = ConnectionKey("localhost", 443, True, client_ssl_context, proxy=route, tunnel=True)
+        assert [await resumed(it, key) for _ in range(3)] == [False, True, True]
+        assert taken == [False, True, True]
+        # The proxy as a target: the same name, port and context.
+        connection = await it.dial(
+            ConnectionKey("localhost", peer.port, True, client_ssl_context), Call()
+        )
+        assert not connection.stream.extra(TLSAttribute.ssl_object).session_reused
+        connection.abort()
+        await it.aclose()
 
 
 # --- through a proxy, and wrong ---

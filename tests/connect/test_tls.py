@@ -12,20 +12,22 @@ import pytest
 import trustme
 from anyio.lowlevel import checkpoint
 from anyio.streams.tls import TLSAttribute
-from tests.certs.authority import Fingerprints, server_context
+from tests.certs.authority import Fingerprints, client_context, server_context
 from tests.connect.peers import Peer, address, gone, listening, silent
 
 from anyiohttp._connect.fingerprint import Fingerprint
 from anyiohttp._connect.key import ConnectionKey, SSLSetting
 from anyiohttp._connect.tcp import TCPOptions, open_tcp
 from anyiohttp._connect.tls import certificate_name, context_for, start_tls
+from anyiohttp._connect.tls_sessions import TLSSessions, place_of
 from anyiohttp._net.streams import NetworkStream
-from anyiohttp._net.tls import TLSStream
+from anyiohttp._net.tls import SessionSource, TLSStream
 from anyiohttp.exceptions import (
     ClientConnectorCertificateError,
     ClientConnectorSSLError,
     ServerFingerprintMismatch,
 )
+from anyiohttp.testing.streams import memory_stream_pair
 
 pytestmark = pytest.mark.anyio
 
@@ -392,6 +394,251 @@ async def test_both_pins_are_checked(
             with pytest.raises(ServerFingerprintMismatch):
                 await start_tls(await tcp_to(peer), key_of(peer, one, pin=other))
         await exchange(await start_tls(await tcp_to(peer), key_of(peer, good, pin=good)))
+
+
+# --- sessions ---
+
+
+@pytest.fixture
+def sessions() -> TLSSessions:
+    return TLSSessions()
+
+
+async def resumed(peer: Peer, key: ConnectionKey, sessions: TLSSessions) -> bool:
+    """Connect, talk, and say whether a session was resumed."""
+    stream = await start_tls(await tcp_to(peer), key, sessions)
+    await exchange(stream)
+    return stream.resumed
+
+
+def of_version(cert: trustme.LeafCert, version: ssl.TLSVersion) -> ssl.SSLContext:
+    context = server_context(cert)
+    context.maximum_version = version
+    return context
+
+
+VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+
+
+@VERSIONS
+async def test_later_connections_resume(
+    version: ssl.TLSVersion,
+    client_ssl_context: ssl.SSLContext,
+    server_cert: trustme.LeafCert,
+    sessions: TLSSessions,
+) -> None:
+    async with listening(context=of_version(server_cert, version)) as peer:
+        key = key_of(peer, client_ssl_context)
+        assert [await resumed(peer, key, sessions) for _ in range(4)] == [False, True, True, True]
+        assert not await resumed(peer, key, TLSSessions())
+        without = await start_tls(await tcp_to(peer), key)
+        await exchange(without)
+        assert not without.resumed
+
+
+@VERSIONS
+async def test_connections_at_once_resume(
+    version: ssl.TLSVersion,
+    client_ssl_context: ssl.SSLContext,
+    server_cert: trustme.LeafCert,
+    sessions: TLSSessions,
+) -> None:
+    outcome: list[bool] = []
+
+    async def connect() -> None:
+        outcome.append(await resumed(peer, key, sessions))
+
+    async with listening(context=of_version(server_cert, version)) as peer:
+        key = key_of(peer, client_ssl_context)
+        await connect()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(10):
+                tasks.start_soon(connect)
+    assert outcome == [False] + [True] * 10
+
+
+@VERSIONS
+async def test_a_refused_session_falls_back_to_a_full_handshake(
+    version: ssl.TLSVersion,
+    client_ssl_context: ssl.SSLContext,
+    server_cert: trustme.LeafCert,
+    sessions: TLSSessions,
+) -> None:
+    """In memory: the same server with new keys for its tickets."""
+
+    async def connect(context: ssl.SSLContext) -> bool:
+        ours, theirs = memory_stream_pair()
+        server = TLSStream(theirs, context, server_side=True)
+
+        async def serve() -> None:
+            await server.handshake()
+            await server.send(await server.receive())
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(serve)
+            client = await start_tls(ours, key, sessions)
+            await exchange(client)
+        return client.resumed
+
+    key = ConnectionKey("localhost", 443, True, client_ssl_context)
+    one, other = of_version(server_cert, version), of_version(server_cert, version)
+    assert [await connect(context) for context in (one, one, other, other, one)] == [
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+async def test_sessions_do_not_cross_contexts_names_and_client_certificates(
+    ca: trustme.CA,
+    client_cert: trustme.LeafCert,
+    client_ssl_context: ssl.SSLContext,
+    server_ssl_context: ssl.SSLContext,
+    server_fingerprints: Fingerprints,
+    sessions: TLSSessions,
+) -> None:
+    pin = Fingerprint(server_fingerprints.sha256)
+    async with listening(context=server_ssl_context) as peer:
+        for key in (
+            key_of(peer, client_ssl_context),
+            key_of(peer, client_ssl_context, "tls.test"),
+            key_of(peer, client_ssl_context, server_hostname="tls.test"),
+            key_of(peer, client_ssl_context, pin=pin),
+            key_of(peer, client_context(ca)),
+            key_of(peer, client_context(ca, cert=client_cert)),
+            key_of(peer, False),
+            key_of(peer, pin),
+        ):
+            assert not await resumed(peer, key, sessions)
+            assert await resumed(peer, key, sessions)
+
+
+async def test_a_session_that_was_not_verified_does_not_spare_verification(
+    ca: trustme.CA, untrusted_server_ssl_context: ssl.SSLContext, sessions: TLSSessions
+) -> None:
+    context = client_context(ca)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    async with listening(context=untrusted_server_ssl_context) as peer:
+        for key in (key_of(peer, False), key_of(peer, context)):
+            assert not await resumed(peer, key, sessions)
+            assert await resumed(peer, key, sessions)
+        context.verify_mode, context.check_hostname = ssl.CERT_REQUIRED, True
+        for key in (key_of(peer, True), key_of(peer, context)):
+            with pytest.raises(ClientConnectorCertificateError):
+                await start_tls(await tcp_to(peer), key, sessions)
+
+
+async def test_no_session_of_a_connection_that_proved_nothing(
+    client_ssl_context: ssl.SSLContext, server_ssl_context: ssl.SSLContext, sessions: TLSSessions
+) -> None:
+    async with listening(context=server_ssl_context) as peer:
+        for key in (
+            key_of(peer, client_ssl_context, "elsewhere.test"),
+            key_of(peer, Fingerprint(b"x" * 32)),
+            key_of(peer, client_ssl_context, pin=Fingerprint(b"x" * 32)),
+        ):
+            with pytest.raises((ClientConnectorCertificateError, ServerFingerprintMismatch)):
+                await start_tls(await tcp_to(peer), key, sessions)
+        key = key_of(peer, client_ssl_context)
+        (await start_tls(await tcp_to(peer), key, sessions)).abort()
+        assert len(sessions) == 0
+
+
+@VERSIONS
+async def test_no_session_where_the_client_certificate_was_refused(
+    version: ssl.TLSVersion,
+    ca: trustme.CA,
+    client_ssl_context: ssl.SSLContext,
+    server_cert: trustme.LeafCert,
+    sessions: TLSSessions,
+) -> None:
+    context = server_context(server_cert, client_ca=ca)
+    context.maximum_version = version
+    async with listening(context=context) as peer:
+        stream = await tcp_to(peer)
+        with pytest.raises((ClientConnectorSSLError, OSError)):
+            # In TLS 1.3 the client has finished before the server says no.
+            await exchange(await start_tls(stream, key_of(peer, client_ssl_context), sessions))
+        stream.abort()
+        await peer.ended.wait()
+    assert len(sessions) == 0
+
+
+@VERSIONS
+async def test_client_certificates_are_resumed(
+    version: ssl.TLSVersion,
+    ca: trustme.CA,
+    mtls_client_ssl_context: ssl.SSLContext,
+    server_cert: trustme.LeafCert,
+    sessions: TLSSessions,
+) -> None:
+    context = server_context(server_cert, client_ca=ca)
+    context.maximum_version = version
+    async with listening(context=context) as peer:
+        key = key_of(peer, mtls_client_ssl_context)
+        assert [await resumed(peer, key, sessions) for _ in range(2)] == [False, True]
+        assert "client" in str(peer.client_certificates[-1])
+
+
+@VERSIONS
+async def test_pins_are_checked_on_a_resumed_connection(
+    version: ssl.TLSVersion,
+    server_cert: trustme.LeafCert,
+    server_fingerprints: Fingerprints,
+    sessions: TLSSessions,
+) -> None:
+    async with listening(context=of_version(server_cert, version)) as peer:
+        good = key_of(peer, Fingerprint(server_fingerprints.sha256))
+        assert not await resumed(peer, good, sessions)
+        assert await resumed(peer, good, sessions)
+        # A session that has come to a key with another pin, which must not happen.
+        bad = key_of(peer, Fingerprint(b"x" * 32))
+        context = await context_for(False)
+        source: list[SessionSource] = []
+        stream = await start_tls(await tcp_to(peer), good)
+        stream.on_session = source.append
+        await exchange(stream)
+        place = place_of(bad, context)
+        assert place is not None
+        sessions.put(place, source[0])
+        assert sessions.offer(place) is not None
+        with pytest.raises(ServerFingerprintMismatch) as caught:
+            await start_tls(await tcp_to(peer), bad, sessions)
+        assert caught.value.got == server_fingerprints.sha256
+        assert sessions.offer(place) is None
+
+
+async def test_after_a_failure_the_session_is_not_offered_again(
+    client_ssl_context: ssl.SSLContext, server_ssl_context: ssl.SSLContext, sessions: TLSSessions
+) -> None:
+    """A server that breaks down over the session must not do so for ever."""
+    async with listening(context=server_ssl_context) as peer:
+        key = key_of(peer, client_ssl_context)
+        assert not await resumed(peer, key, sessions)
+        ours, theirs = memory_stream_pair()
+        theirs.end()
+        with pytest.raises(ConnectionResetError):
+            await start_tls(ours, key, sessions)
+        assert [await resumed(peer, key, sessions) for _ in range(2)] == [False, True]
+
+
+async def test_contexts_with_handshakes_of_their_own_are_not_resumed(
+    ca: trustme.CA, server_ssl_context: ssl.SSLContext, sessions: TLSSessions
+) -> None:
+    class Own(ssl.SSLContext):
+        pass
+
+    own = Own(ssl.PROTOCOL_TLS_CLIENT)
+    ca.configure_trust(own)
+    refusing = client_context(ca)
+    refusing.options |= ssl.OP_NO_TICKET
+    async with listening(context=server_ssl_context) as peer:
+        for context in (own, refusing):
+            for _ in range(2):
+                assert not await resumed(peer, key_of(peer, context), sessions)
+    assert len(sessions) == 0
 
 
 # --- TLS in TLS ---

@@ -405,9 +405,9 @@ class Counting(ssl.SSLObject):
 
     reads = 0
 
-    def read(self, len: int = 1024, buffer: object = None) -> bytes:  # type: ignore[override]
+    def read(self, size: int = 1024, buffer: object = None) -> bytes:  # type: ignore[override]
         self.reads += 1
-        return super().read(len)
+        return super().read(size)
 
 
 async def test_a_small_message_takes_one_read(

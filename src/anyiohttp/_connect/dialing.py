@@ -35,6 +35,7 @@ from .key import ConnectionKey, ProxyRoute
 from .resolver import DNSCache, ThreadedResolver, as_literal
 from .tcp import Connect, SocketFactory, TCPOptions, open_tcp
 from .tls import start_tls
+from .tls_sessions import TLSSessions
 from .tunnels import open_tunnel, port_of
 from .unix import open_unix
 
@@ -74,7 +75,7 @@ class DialOptions:
 
 
 class Dialer:
-    """Makes connections, each by itself; holds only what they share.
+    """Makes connections, each by itself; holds only what they share: addresses, TLS sessions.
 
     Any task of any event loop may dial. There is nothing that must be closed but the resolver,
     and that only if it was made here.
@@ -92,6 +93,9 @@ class Dialer:
         self._resolver = options.resolver or ThreadedResolver()
         ttl = options.ttl_dns_cache if options.use_dns_cache else 0
         self._addresses = DNSCache(self._resolver, ttl=ttl, shared=options.use_dns_cache)
+        # Apart: a target may be reached by the same name and port as a proxy.
+        self._sessions = TLSSessions()
+        self._proxy_sessions = TLSSessions()
 
     async def dial(self, key: ConnectionKey, call: Call) -> HTTPConnection:
         """Make a connection that ``key`` describes.
@@ -117,7 +121,9 @@ class Dialer:
         self._addresses.clear(host, port)
 
     async def aclose(self) -> None:
-        """Close the resolver, if it is not the user's."""
+        """Close the resolver, if it is not the user's, and forget the TLS sessions."""
+        self._sessions.clear()
+        self._proxy_sessions.clear()
         if self._options.resolver is None:
             await self._resolver.close()
 
@@ -129,7 +135,7 @@ class Dialer:
         if not key.is_ssl:
             return stream
         try:
-            return await start_tls(stream, key)
+            return await start_tls(stream, key, self._sessions)
         except ClientError:
             raise
         except OSError as exc:
@@ -142,7 +148,7 @@ class Dialer:
         stream = await self._connect(hop, call, ClientProxyConnectionError)
         try:
             if hop.is_ssl:
-                stream = await start_tls(stream, hop)
+                stream = await start_tls(stream, hop, self._proxy_sessions)
             if key.tunnel or key.is_ssl:
                 stream = await open_tunnel(stream, key, route, call)
         except ClientError:

@@ -1,4 +1,4 @@
-"""TLS for a connection being made: which context, which name, which pin.
+"""TLS for a connection being made: which context, which name, which pin, which session.
 
 Knows: what aiohttp's ``ssl=`` settings mean, names as certificates spell them.
 Must not know: how the stream was made, HTTP beyond its ALPN name.
@@ -7,12 +7,19 @@ Called by: `dialing`, once for the target and once for a proxy spoken to over ht
 A context that the caller made is used as it is and never changed. Ours are made once for the
 process, when first needed, in a worker thread: reading the system's authorities takes tens of
 milliseconds.
+
+A session of an earlier connection is offered, where there is one; if the server refuses it, the
+handshake is a full one. Pins are checked on a resumed connection as on any other, against the
+certificate that the session holds. A session is kept once application data has come from the
+server: never that of a failed handshake, of a wrong pin, of a client certificate that the server
+did not accept.
 """
 
 from __future__ import annotations
 
 import ssl
 import threading
+from functools import partial
 
 import anyio
 from anyio.streams.tls import TLSAttribute
@@ -25,6 +32,7 @@ from ..exceptions import ClientConnectorCertificateError, ClientConnectorSSLErro
 from .fingerprint import Fingerprint
 from .key import ConnectionKey, SSLSetting
 from .resolver import without_zone
+from .tls_sessions import TLSSessions, place_of
 
 __all__ = ("certificate_name", "context_for", "start_tls")
 
@@ -71,12 +79,15 @@ def certificate_name(host: str) -> str:
     return URL.build(scheme="https", host=name).raw_host or name
 
 
-async def start_tls(stream: NetworkStream, key: ConnectionKey) -> TLSStream:
+async def start_tls(
+    stream: NetworkStream, key: ConnectionKey, sessions: TLSSessions | None = None
+) -> TLSStream:
     """Put TLS on ``stream``, verify the peer, check the pins.
 
     Args:
         stream: a connection to the peer, which belongs to the returned stream from now on.
         key: whom to expect there, and by which settings.
+        sessions: where to find one to resume, and to keep this one; none to do neither.
 
     Raises:
         ClientConnectorCertificateError: the certificate did not verify.
@@ -89,15 +100,37 @@ async def start_tls(stream: NetworkStream, key: ConnectionKey) -> TLSStream:
     """
     try:
         context = await context_for(key.ssl)
-        name = certificate_name(key.server_hostname or key.host)
-        secure = TLSStream(stream, context, server_hostname=name)
-        await secure.handshake()
-        _check_pins(secure, key)
+        place = None if sessions is None else place_of(key, context)
+        if sessions is None or place is None:
+            return await _secured(stream, key, context)
+        session = sessions.offer(place)
+        try:
+            secure = await _secured(stream, key, context, session)
+        except BaseException:
+            if session is not None:
+                sessions.failed(place, session)
+            raise
+        if session is not None:
+            (sessions.taken if secure.resumed else sessions.refused)(place, session)
+        secure.on_session = partial(sessions.put, place)
         return secure
     except BaseException as exc:
         stream.abort()
         _raise_as_ours(exc, key)
         raise
+
+
+async def _secured(
+    stream: NetworkStream,
+    key: ConnectionKey,
+    context: ssl.SSLContext,
+    session: ssl.SSLSession | None = None,
+) -> TLSStream:
+    name = certificate_name(key.server_hostname or key.host)
+    secure = TLSStream(stream, context, server_hostname=name, session=session)
+    await secure.handshake(hold_last=True)
+    _check_pins(secure, key)
+    return secure
 
 
 def _check_pins(stream: TLSStream, key: ConnectionKey) -> None:
