@@ -47,7 +47,8 @@ class Pool:
     closed: list[Conn] = field(default_factory=list)
     served: list[Waiter[str, Conn]] = field(default_factory=list)
 
-    def carry_out(self, todo: Todo[str, Conn], outcome: object = None) -> None:
+    def carry_out(self, todo: Todo[str, Conn] | None, outcome: object = None) -> None:
+        todo = todo or Todo()
         for each in (outcome, *(waiter.outcome for waiter in todo.served)):
             if isinstance(each, Grant):
                 each.connection.taken += 1

@@ -13,10 +13,10 @@ from __future__ import annotations
 import os
 import socket
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from enum import Enum
 from ssl import SSLContext
-from typing import ClassVar, Final, Literal, Self, TypeAlias, TypedDict, Unpack
+from typing import Any, ClassVar, Final, Literal, Self, TypeAlias, TypedDict, Unpack
 
 from yarl import URL
 
@@ -213,7 +213,7 @@ class BaseConnector:
                 pin = self._ssl
         return setting, None if pin == setting else pin
 
-    async def acquire(self, key: ConnectionKey, call: Call) -> Lease:
+    def acquire(self, key: ConnectionKey, call: Call) -> Coroutine[Any, Any, Lease]:
         """Return a place on a connection of ``key``, from the pool or made for it.
 
         Raises:
@@ -224,7 +224,7 @@ class BaseConnector:
 
         Cancellation leaves nothing behind: neither a connection nor a place in the queue.
         """
-        return await self._own_pool.acquire(key, call, self._dial)
+        return self._own_pool.acquire(key, call, self._dial)
 
     async def _dial(self, key: ConnectionKey, call: Call) -> HTTPConnection:
         """Make a connection; for subclasses. It leaves nothing behind if it fails."""

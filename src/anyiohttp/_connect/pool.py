@@ -22,14 +22,14 @@ most idle connections between two requests.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
 from anyio.streams.tls import TLSAttribute
 
-from .._net.call import Call
+from .._net.call import Call, Observer
 from .._net.deadlines import Phase, within
 from .._protocol.base import Body, Exchange, HTTPConnection, RequestHead
 from ..exceptions import ClientConnectionError
@@ -95,7 +95,7 @@ class Lease:
 
     __slots__ = ("_pool", "connection", "reused")
 
-    def __init__(self, pool: Pool, connection: HTTPConnection, *, reused: bool) -> None:
+    def __init__(self, pool: Pool, connection: HTTPConnection, reused: bool) -> None:
         self._pool: Pool | None = pool
         self.connection = connection
         self.reused = reused
@@ -103,13 +103,13 @@ class Lease:
     def __repr__(self) -> str:
         return f"<Lease {'reused' if self.reused else 'new'} {self.connection!r}>"
 
-    async def exchange(self, head: RequestHead, body: Body, call: Call) -> Exchange:
+    def exchange(self, head: RequestHead, body: Body, call: Call) -> Coroutine[Any, Any, Exchange]:
         """Send a request and wait for the response's head: see `HTTPConnection.exchange`.
 
         The lease is used up from here on, whatever comes of it.
         """
         self._pool = None
-        return await self.connection.exchange(head, body, call)
+        return self.connection.exchange(head, body, call)
 
     def release(self) -> None:
         """Give the place back, if `exchange` was never called. Can be called twice."""
@@ -231,15 +231,16 @@ class Pool:
         while True:
             if isinstance(outcome, Waiter):
                 outcome = await self._wait(outcome, call)
-            if self.closed or isinstance(outcome, Closed):
+            if self._state.closed or isinstance(outcome, Closed):
                 raise ClientConnectionError("Connector is closed")
             if isinstance(outcome, Dial):
                 return await self._dial(outcome.slot, key, call, dial)
             connection = outcome.connection
             # One that others are using need not be probed: they would know.
             if connection.in_flight > 1 or connection.usable():
-                lease = Lease(self, connection, reused=True)
-                await _notify(lease, call, "connection_reuseconn")
+                lease = Lease(self, connection, True)
+                if call.observer is not None:
+                    await _notify(lease, call.observer, "connection_reuseconn")
                 return lease
             outcome, todo = self._state.unusable(connection, key, loop, self._clock())
             self._carry_out(todo, outcome)
@@ -285,8 +286,9 @@ class Pool:
         self._carry_out(self._state.dialed(slot, connection, free, self._clock()))
         if self.closed:
             raise ClientConnectionError("Connector is closed")
-        lease = Lease(self, connection, reused=False)
-        await _notify(lease, call, "connection_create_end")
+        lease = Lease(self, connection, False)
+        if call.observer is not None:
+            await _notify(lease, call.observer, "connection_create_end")
         return lease
 
     # --- doing what the state says ---
@@ -295,12 +297,16 @@ class Pool:
         """Note what a connection can carry now; its ``on_change``."""
         taken = connection.in_flight
         free = connection.capacity - taken
-        self._carry_out(self._state.changed(connection, free, taken, self._clock()))
+        todo = self._state.changed(connection, free, taken, self._clock())
+        if todo is not None:
+            self._carry_out(todo)
 
-    def _carry_out(self, todo: _Todo, outcome: _Outcome | _Waiter | None = None) -> None:
+    def _carry_out(self, todo: _Todo | None, outcome: _Outcome | _Waiter | None = None) -> None:
         """Do what is to be done, and reserve the place that the caller was granted."""
         if isinstance(outcome, Grant):
             outcome.connection.reserve()
+        if todo is None:
+            return
         # All places are reserved before anything is closed, which may call back.
         for waiter in todo.served:
             if isinstance(waiter.outcome, Grant):
@@ -355,12 +361,10 @@ def _abort(connection: HTTPConnection) -> None:
     connection.abort()
 
 
-async def _notify(lease: Lease, call: Call, event: str) -> None:
-    """Tell the observer, if there is one, of a lease that is not yet the caller's."""
-    if call.observer is None:
-        return
+async def _notify(lease: Lease, observer: Observer, event: str) -> None:
+    """Tell the observer of a lease that is not yet the caller's."""
     try:
-        await call.observer.notify(event)
+        await observer.notify(event)
     except BaseException:
         lease.release()
         raise

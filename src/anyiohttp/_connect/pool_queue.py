@@ -22,23 +22,24 @@ __all__ = ("Queue",)
 
 
 class Queue(Generic[K, C]):
-    """All who wait; its length is their number."""
+    """All who wait.
+
+    Attributes:
+        length: how many there are.
+    """
 
     def __init__(self) -> None:
-        self._length = 0
+        self.length = 0
         self._numbers = count(1)
         self._heads: list[tuple[int, Waiter[K, C]]] = []
         self._most_heads = 8
-
-    def __len__(self) -> int:
-        return self._length
 
     def append(self, lane: Lane[K, C]) -> Waiter[K, C]:
         """Return a new waiter for a place in ``lane``."""
         waiter = Waiter(lane, next(self._numbers))
         lane.waiters[waiter] = None
         lane.group.waiters[waiter] = None
-        self._length += 1
+        self.length += 1
         if lane.group.first is waiter:
             self.note_first(lane.group)
         return waiter
@@ -49,13 +50,13 @@ class Queue(Generic[K, C]):
         was_first = group.first is waiter
         del group.waiters[waiter]
         del waiter.lane.waiters[waiter]
-        self._length -= 1
+        self.length -= 1
         if was_first:
             self.note_first(group)
 
     def clear(self) -> None:
         """Forget everybody."""
-        self._length = 0
+        self.length = 0
         self._heads.clear()
 
     def note_first(self, group: Group[K, C]) -> None:

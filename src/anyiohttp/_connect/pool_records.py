@@ -18,7 +18,7 @@ K = TypeVar("K", bound=Hashable)
 C = TypeVar("C", bound=Hashable)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen only because that makes it slow to make
 class Grant(Generic[C]):
     """A place on a connection; whoever gets it reserves it there at once."""
 

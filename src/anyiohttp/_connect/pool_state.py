@@ -42,8 +42,12 @@ to make room with. It follows that
   older one elsewhere, the older one wins and the connection is closed.
 
 Idle connections end by ``keepalive_timeout`` when somebody next asks for or gives back something.
-They stand in the order in which they became idle, so that only the first ones need be looked at;
-there is no timer. Those of another event loop than the one that asks are of no use and end too.
+They stand in the order in which they became idle, so that only the first ones need be looked at,
+and none before the first one's time; there is no timer. Those of another event loop than the one
+that asks are of no use and end too.
+
+Most often a free connection is there and nobody waits. The first lines of `acquire` and `changed`
+are what is left of the rules then; they return ``None`` for "nothing is to be done".
 
 All operations take constant time, amortised, whatever the number of connections and waiters; with
 both limits set and calls waiting, choosing takes the logarithm of the number of groups.
@@ -51,6 +55,7 @@ both limits set and calls waiting, choosing takes the logarithm of the number of
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic
@@ -91,6 +96,7 @@ class PoolState(Generic[K, C]):
         self.closed = False
         self._group_of = group
         self._loop: Hashable = None  # of the last `acquire`
+        self._next_end = math.inf  # nothing idle is too old before
         self._slots = 0
         self._live: dict[C, Slot[K, C]] = {}
         self._idle: OrderedDict[Slot[K, C], None] = OrderedDict()
@@ -118,14 +124,17 @@ class PoolState(Generic[K, C]):
     @property
     def waiting(self) -> int:
         """Waiters without an outcome."""
-        return len(self._queue)
+        return self._queue.length
 
     # --- asking ---
 
     def acquire(
         self, key: K, loop: Hashable, now: float
-    ) -> tuple[Grant[C] | Dial[K, C] | Waiter[K, C] | Closed, Todo[K, C]]:
+    ) -> tuple[Grant[C] | Dial[K, C] | Waiter[K, C] | Closed, Todo[K, C] | None]:
         """Ask for a place on a connection of ``key`` that belongs to the event loop ``loop``."""
+        warm = self._lanes.get((key, loop)) if now < self._next_end else None
+        if warm is not None and warm.free and loop is self._loop:
+            return self._take(next(reversed(warm.free))), None
         todo: Todo[K, C] = Todo()
         if self.closed:
             return Closed(), todo
@@ -192,21 +201,28 @@ class PoolState(Generic[K, C]):
 
     # --- what becomes of connections ---
 
-    def changed(self, connection: C, free: int, taken: int, now: float) -> Todo[K, C]:
+    def changed(self, connection: C, free: int, taken: int, now: float) -> Todo[K, C] | None:
         """Note how many places a connection has free and taken now; none of both: it is gone.
 
         Saying the same twice does no harm, nor does saying it of a connection that is not of
         this pool any more.
         """
-        todo: Todo[K, C] = Todo()
         slot = self._live.get(connection)
-        if slot is not None:
-            self._update(slot, free, taken, now, todo)
+        if slot is None:
+            return None
+        may_rest = slot.taken and slot.lane.loop is self._loop and not self.force_close
+        if may_rest and free > 0 and not taken and not self._queue.length:
+            slot.free, slot.taken = free, 0
+            self._enter_idle(slot, now)
+            if now < self._next_end:
+                return None
+        todo: Todo[K, C] = Todo()
+        self._update(slot, free, taken, now, todo)
         return todo
 
     def unusable(
         self, connection: C, key: K, loop: Hashable, now: float
-    ) -> tuple[Grant[C] | Dial[K, C] | Waiter[K, C] | Closed, Todo[K, C]]:
+    ) -> tuple[Grant[C] | Dial[K, C] | Waiter[K, C] | Closed, Todo[K, C] | None]:
         """Swap a connection that was granted, and is found dead, for the next one.
 
         Its slot stays with the one who got it, so that the turn is not lost: there is an answer
@@ -366,7 +382,8 @@ class PoolState(Generic[K, C]):
             self._drop(slot, todo)
             self._open_slots(todo)
         else:
-            self._settle(slot, todo)
+            if self._queue.length:
+                self._settle(slot, todo)
             if slot.open:
                 self._enter_tables(slot, now, todo)
         self._expire(now, todo)
@@ -382,11 +399,17 @@ class PoolState(Generic[K, C]):
         elif self.force_close or lane.loop != self._loop:
             self._drop(slot, todo)
         elif slot not in self._idle:
-            slot.idle_since = now
-            lane.free[slot] = None
-            lane.free.move_to_end(slot)
-            self._idle[slot] = None
-            lane.group.idle[slot] = None
+            self._enter_idle(slot, now)
+
+    def _enter_idle(self, slot: Slot[K, C], now: float) -> None:
+        lane = slot.lane
+        slot.idle_since = now
+        lane.free[slot] = None
+        lane.free.move_to_end(slot)
+        self._idle[slot] = None
+        lane.group.idle[slot] = None
+        if self._next_end == math.inf and self.keepalive_timeout is not None:
+            self._next_end = now + self.keepalive_timeout
 
     def _leave_tables(self, slot: Slot[K, C]) -> None:
         self._idle.pop(slot, None)
@@ -395,13 +418,15 @@ class PoolState(Generic[K, C]):
 
     def _expire(self, now: float, todo: Todo[K, C]) -> None:
         """Drop what has been idle for too long. It stood in nobody's way: nobody is served."""
-        if self.keepalive_timeout is None:
+        if self.keepalive_timeout is None or now < self._next_end:
             return
         while self._idle:
             oldest = next(iter(self._idle))
-            if now - oldest.idle_since < self.keepalive_timeout:
+            self._next_end = oldest.idle_since + self.keepalive_timeout
+            if now < self._next_end:
                 return
             self._drop(oldest, todo)
+        self._next_end = math.inf
 
     def _drop_foreign(self, todo: Todo[K, C]) -> None:
         """Drop what is idle: all of it is of the loop that asked before."""
@@ -437,12 +462,13 @@ class PoolState(Generic[K, C]):
         assert self._slots == sum(lane.slots for lane in self._lanes.values())
         assert self.waiting == sum(len(group.waiters) for group in self._groups.values())
         assert self.waiting == sum(len(lane.waiters) for lane in self._lanes.values())
-        assert len(self._live) <= self._slots
         idle = {s for s in self._live.values() if s.free and not s.taken}
         assert set(self._idle) == idle
         assert all(slot.lane.loop == self._loop for slot in idle)
         since = [slot.idle_since for slot in self._idle]
         assert since == sorted(since)
+        if since and self.keepalive_timeout is not None:
+            assert self._next_end <= since[0] + self.keepalive_timeout
         for (key, loop), lane in self._lanes.items():
             assert (lane.key, lane.loop) == (key, loop)
             assert lane.slots or lane.waiters
@@ -463,11 +489,9 @@ class PoolState(Generic[K, C]):
         numbers = [waiter.number for waiter in group.waiters]
         assert numbers == sorted(numbers)
         assert all(waiter.outcome is None for waiter in group.waiters)
-        if not group.waiters:
-            return
         if group.full:
-            assert not group.idle
-        else:
+            assert not group.waiters or not group.idle
+        elif group.waiters:
             assert self.limit
             assert self._slots == self.limit
             assert not idle

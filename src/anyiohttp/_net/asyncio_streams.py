@@ -15,7 +15,7 @@ their deadline, and the next one's is later. A timer that goes off too early for
 moment is set anew, and one that nobody waits for is gone. There is one for each stream at most.
 
 Cancellation: bytes that were handed to a wait which was cancelled in the same moment are kept for
-the next one.
+the next one, and so are those that were read without one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import math
 import socket
 
 import anyio
-from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from .streams import MAX_READ, DeadlinePassed, SocketStream
 
@@ -96,7 +96,8 @@ class AsyncioSocketStream(SocketStream):
             except anyio.WouldBlock:
                 pass
             else:
-                await cancel_shielded_checkpoint()
+                self._eager = len(data) >= max_bytes
+                await self._let_others_run(data)
                 return data
         elif self._closed:
             raise anyio.ClosedResourceError
@@ -127,6 +128,14 @@ class AsyncioSocketStream(SocketStream):
     def _keep_result_of(self, waiter: asyncio.Future[bytes]) -> None:
         if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
             self._kept = waiter.result()
+
+    async def _let_others_run(self, data: bytes) -> None:
+        """Yield with ``data`` in hand: a shielded checkpoint at a third of its price."""
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self._kept = data + self._kept
+            raise
 
     def _set_timer(self, end: float) -> None:
         self._drop_timer()

@@ -158,17 +158,17 @@ class Exchange(ABC):
     its stream and touches nothing else.
 
     Attributes:
+        head: the final response's head.
+        stream: carries the exchange, to be asked for its extra attributes; ``None`` once the
+            exchange has ended.
         request_sent: whether the request went out in full; if not, the final response came first.
         delimited: whether the protocol says where the body ends; if not, the connection's end does.
     """
 
+    head: ResponseHead
+    stream: NetworkStream | None
     request_sent = True
     delimited = True
-
-    @property
-    @abstractmethod
-    def head(self) -> ResponseHead:
-        """The final response's head."""
 
     @property
     @abstractmethod
@@ -179,13 +179,6 @@ class Exchange(ABC):
     @abstractmethod
     def complete(self) -> bool:
         """Whether the whole response has arrived, read or not."""
-
-    @property
-    @abstractmethod
-    def stream(self) -> NetworkStream | None:
-        """The stream that carries the exchange, to ask for its extra attributes; ``None`` once
-        the exchange has ended.
-        """
 
     @abstractmethod
     async def receive(self) -> bytes:
@@ -233,33 +226,20 @@ class HTTPConnection(ABC):
     `exchange` uses that place, or `unreserve` gives it back unused. Both are synchronous.
 
     Attributes:
+        version: the version spoken.
+        capacity: how many exchanges may be in flight: HTTP/1.1: 1; HTTP/2: what the peer allows;
+            0 once the connection is closing or closed.
+        in_flight: how many places are taken: exchanges under way and places reserved.
+        stream: the stream below, to ask for its extra attributes.
         on_change: set by the pool; called with the connection, synchronously, whenever
             `in_flight` fell, `capacity` changed, or the connection closed.
     """
 
+    version: HttpVersion
+    capacity: int
+    in_flight: int
+    stream: NetworkStream
     on_change: Callable[[HTTPConnection], None] | None = None
-
-    @property
-    @abstractmethod
-    def version(self) -> HttpVersion:
-        """The version spoken."""
-
-    @property
-    @abstractmethod
-    def capacity(self) -> int:
-        """How many exchanges may be in flight: HTTP/1.1: 1; HTTP/2: what the peer allows; 0 once
-        the connection is closing or closed.
-        """
-
-    @property
-    @abstractmethod
-    def in_flight(self) -> int:
-        """How many places are taken: exchanges under way and places reserved."""
-
-    @property
-    @abstractmethod
-    def stream(self) -> NetworkStream:
-        """The stream below, to ask for its extra attributes."""
 
     @abstractmethod
     def usable(self) -> bool:

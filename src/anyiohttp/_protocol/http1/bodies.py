@@ -84,9 +84,10 @@ class LengthBody(FramedBody):
     __slots__ = ("_left", "_length")
 
     def __init__(self, length: int) -> None:
-        super().__init__()
-        self._length = self._left = length
         self.complete = length == 0
+        self.excess = False
+        self.trailers = self._nothing
+        self._length = self._left = length
 
     def feed(self, data: bytes) -> bytes:
         left = self._left - len(data)
@@ -226,12 +227,13 @@ class ChunkedBody(FramedBody):
 
 def body_for(framing: ResponseFraming, limits: MessageLimits) -> FramedBody:
     """Return a body that is read as ``framing`` says."""
-    if framing.delimiter is Delimiter.LENGTH:
+    delimiter = framing.delimiter
+    if delimiter is Delimiter.LENGTH:
         return LengthBody(framing.length)
-    if framing.delimiter is Delimiter.CHUNKED:
+    if delimiter is Delimiter.CHUNKED:
         return ChunkedBody(limits)
-    if framing.delimiter is Delimiter.END:
+    if delimiter is Delimiter.END:
         return UntilEndBody()
-    if framing.delimiter is Delimiter.TUNNEL:
+    if delimiter is Delimiter.TUNNEL:
         return TunnelBody()
     return FramedBody()

@@ -27,7 +27,7 @@ from yarl import URL
 from ..._net.call import Call
 from ..._net.streams import NetworkStream
 from ...exceptions import MalformedResponseError
-from ..base import HTTP_11, Body, HTTPConnection, HttpVersion, RequestHead
+from ..base import HTTP_11, Body, HTTPConnection, RequestHead
 from .bodies import body_for
 from .exchange import HTTP11Exchange
 from .framing import (
@@ -63,59 +63,50 @@ class HTTP11Connection(HTTPConnection):
         stream: connected, with TLS if there is to be TLS; the connection owns it.
     """
 
+    version = HTTP_11
+    capacity = 1
+    in_flight = 0
+
     def __init__(self, stream: NetworkStream) -> None:
-        self._stream = stream
-        self._occupied = False
-        self._closed = False
+        self.stream = stream
         self.on_change: Callable[[HTTPConnection], None] | None = None
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "busy" if self._occupied else "idle"
-        return f"<HTTP11Connection {state} over {self._stream!r}>"
-
-    @property
-    def version(self) -> HttpVersion:
-        return HTTP_11
-
-    @property
-    def capacity(self) -> int:
-        return 0 if self._closed else 1
-
-    @property
-    def in_flight(self) -> int:
-        return 1 if self._occupied else 0
-
-    @property
-    def stream(self) -> NetworkStream:
-        return self._stream
+        state = "closed" if not self.capacity else "busy" if self.in_flight else "idle"
+        return f"<HTTP11Connection {state} over {self.stream!r}>"
 
     def usable(self) -> bool:
-        return not self._closed and self._stream.quiet
+        return self.capacity > 0 and self.stream.quiet
 
     def reserve(self) -> None:
-        assert not self._occupied, "HTTP/1.1 carries one exchange at a time"
-        self._occupied = True
+        assert not self.in_flight, "HTTP/1.1 carries one exchange at a time"
+        self.in_flight = 1
 
     def unreserve(self) -> None:
-        self._occupied = False
+        self.in_flight = 0
         self._changed()
 
     async def exchange(self, head: RequestHead, body: Body, call: Call) -> HTTP11Exchange:
-        assert self._occupied, "reserve a place first"
-        wire = Wire(self._stream, call, ResponseParser(head.limits, upgrade=head.upgrade))
+        assert self.in_flight, "reserve a place first"
+        wire = Wire(self.stream, call, ResponseParser(head.limits, upgrade=head.upgrade))
         try:
             if body == b"":
                 body = None
             control = request_control(head)
             framing = request_framing(head, control, _size(body), has_body=body is not None)
-            sent = await _send_request(
-                wire,
-                write_head(head, control, framing),
-                body,
-                framing,
-                expect=head.expect_continue and framing.has_content,
-            )
-            while not wire.answered:
+            opening = write_head(head, control, framing)
+            if framing.has_content or body is not None:
+                sent = await _send_request(
+                    wire,
+                    opening,
+                    body,
+                    framing,
+                    expect=head.expect_continue and framing.has_content,
+                )
+            else:
+                sent = await wire.say(opening)
+            parser = wire.parser
+            while parser.head is None:
                 await wire.hear()
             return self._begin_response(head, control, wire, sent=sent)
         except BaseException as exc:
@@ -139,7 +130,8 @@ class HTTP11Connection(HTTPConnection):
             rest=parser.rest,
             reusable=sent and framing.keep_alive,
         )
-        exchange.request_sent = sent
+        if not sent:
+            exchange.request_sent = False
         exchange.delimited = framing.delimiter is not Delimiter.END
         return exchange
 
@@ -147,22 +139,22 @@ class HTTP11Connection(HTTPConnection):
 
     def exchange_ended(self, *, reusable: bool) -> None:
         """The exchange's place is free; unless ``reusable``, the connection is aborted."""
-        self._occupied = False
+        self.in_flight = 0
         if not reusable:
-            self._closed = True
-            self._stream.abort()
+            self.capacity = 0
+            self.stream.abort()
         self._changed()
 
     def stream_taken(self) -> None:
         """The stream was upgraded: the connection takes no more exchanges."""
-        self._closed = True
+        self.capacity = 0
         self._changed()
 
     # --- ending ---
 
     def abort(self) -> None:
-        self._closed = True
-        self._stream.abort()
+        self.capacity = 0
+        self.stream.abort()
         self._changed()
 
     async def aclose(self) -> None:
@@ -170,10 +162,10 @@ class HTTP11Connection(HTTPConnection):
 
         Cancellation closes the stream at once.
         """
-        self._closed = True
+        self.capacity = 0
         try:
             with anyio.move_on_after(CLOSE_TIMEOUT):
-                await self._stream.aclose()
+                await self.stream.aclose()
         finally:
             self.abort()
 

@@ -62,6 +62,9 @@ class HTTP11Exchange(Exchange):
         reusable: whether the connection may be used again after the body.
     """
 
+    _failure: ClientPayloadError | None = None
+    _released = False
+
     def __init__(
         self,
         connection: Occupied,
@@ -73,25 +76,19 @@ class HTTP11Exchange(Exchange):
         reusable: bool,
     ) -> None:
         self._connection = connection
-        self._stream: NetworkStream | None = connection.stream
+        self.stream = connection.stream
         self._call = call
-        self._head = head
+        self.head = head
         self._body = body
         self._reusable = reusable
         self._tunnel = isinstance(body, TunnelBody)
-        self._failure: ClientPayloadError | None = None
-        self._released = False
         self._pending = rest
         if not self._tunnel:
             self._take_rest(rest)
 
     def __repr__(self) -> str:
-        state = "ended" if self._stream is None else "under way"
-        return f"<HTTP11Exchange {self._head.status} {state}>"
-
-    @property
-    def head(self) -> ResponseHead:
-        return self._head
+        state = "ended" if self.stream is None else "under way"
+        return f"<HTTP11Exchange {self.head.status} {state}>"
 
     @property
     def trailers(self) -> RawHeaders:
@@ -101,16 +98,12 @@ class HTTP11Exchange(Exchange):
     def complete(self) -> bool:
         return self._body.complete
 
-    @property
-    def stream(self) -> NetworkStream | None:
-        return self._stream
-
     async def receive(self) -> bytes:
         pending = self._pending
         if pending and not self._tunnel:
             self._pending = b""
             return pending
-        stream = self._stream
+        stream = self.stream
         if stream is None or self._body.complete:
             return self._after_the_last()
         body = self._body
@@ -135,28 +128,28 @@ class HTTP11Exchange(Exchange):
         if pending and not self._tunnel:
             self._pending = b""
             return pending
-        if self._stream is None or self._body.complete:
+        if self.stream is None or self._body.complete:
             return self._after_the_last()
         return None
 
     def release(self) -> None:
-        if self._stream is None:
+        if self.stream is None:
             return
         if self._tunnel:
             self._end(reusable=False)
             return
         self._released = True
         self._pending = b""
-        self._end(reusable=self._reusable and self._drain(self._stream))
+        self._end(reusable=self._reusable and self._drain(self.stream))
 
     def upgrade(self) -> NetworkStream:
-        stream = self._stream
+        stream = self.stream
         if not self._tunnel:
-            raise RuntimeError(f"{self._head.status} does not hand the stream over")
+            raise RuntimeError(f"{self.head.status} does not hand the stream over")
         if stream is None:
             raise ClientConnectionError("the exchange was released")
         rest, self._pending = self._pending, b""
-        self._stream = None
+        self.stream = None
         connection = self._connection
         connection.stream_taken()
         return UpgradedStream(stream, rest, lambda: connection.exchange_ended(reusable=False))
@@ -175,8 +168,8 @@ class HTTP11Exchange(Exchange):
                 self._end(reusable=not body.excess)
 
     def _end(self, *, reusable: bool) -> None:
-        if self._stream is not None:
-            self._stream = None
+        if self.stream is not None:
+            self.stream = None
             self._connection.exchange_ended(reusable=reusable and self._reusable)
 
     def _after_the_last(self) -> bytes:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import AnyStr, NamedTuple
 
 from ...exceptions import InvalidRequestError
@@ -36,6 +37,9 @@ _REQUEST_CONTROL = frozenset(
     {"connection", "content-length", "expect", "host", "transfer-encoding"}
 )
 _RESPONSE_CONTROL = frozenset({b"connection", b"content-length", b"transfer-encoding"})
+#: How long those names are: most others need not be put in lower case to be told apart.
+_REQUEST_SIZES = frozenset(map(len, _REQUEST_CONTROL))
+_RESPONSE_SIZES = frozenset(map(len, _RESPONSE_CONTROL))
 
 #: Methods that are expected to carry content, so that its absence is said (RFC 9110 8.6).
 _METHODS_WITH_CONTENT = frozenset({"PATCH", "POST", "PUT"})
@@ -90,7 +94,7 @@ class RequestFraming(NamedTuple):
 
 def request_control(head: RequestHead) -> Control:
     """Return the fields of a request that decide how it is sent."""
-    return _control(head.headers, _REQUEST_CONTROL)
+    return _control(head.headers, _REQUEST_CONTROL, _REQUEST_SIZES)
 
 
 def request_framing(
@@ -172,7 +176,7 @@ def response_framing(
     status = response.status
     if status == 101 or (request.method == "CONNECT" and 200 <= status < 300):
         return _TUNNEL
-    fields = _control(response.headers, _RESPONSE_CONTROL)
+    fields = _control(response.headers, _RESPONSE_CONTROL, _RESPONSE_SIZES)
     keep_alive = _keeps_alive(request, control, response, fields)
     codings = fields.get(b"transfer-encoding")
     lengths = fields.get(b"content-length")
@@ -227,27 +231,31 @@ def _keeps_alive(
 ) -> bool:
     """RFC 9112 9.3, for both sides of the exchange."""
     asked = control.get("connection")
-    if asked and "close" in _tokens(",".join(asked).split(",")):
+    if asked and "close" in _tokens(",".join(asked)):
         return False
     said = fields.get(b"connection")
-    tokens = _tokens(b",".join(said).split(b",")) if said else ()
-    if b"close" in tokens:
+    tokens = _tokens(b",".join(said).decode("latin-1")) if said else frozenset[str]()
+    if "close" in tokens:
         return False
     if request.version >= HTTP_11 and response.version >= HTTP_11:
         return True
-    return b"keep-alive" in tokens
+    return "keep-alive" in tokens
 
 
-def _tokens(values: list[AnyStr]) -> list[AnyStr]:
-    return [value.strip().lower() for value in values]
+@lru_cache(maxsize=64)
+def _tokens(value: str) -> frozenset[str]:
+    """Return the options of a ``Connection`` field; few different ones are ever seen."""
+    return frozenset(option.strip(" \t").lower() for option in value.split(","))
 
 
 def _control(
-    headers: Iterable[tuple[AnyStr, AnyStr]], wanted: frozenset[AnyStr]
+    headers: Iterable[tuple[AnyStr, AnyStr]], wanted: frozenset[AnyStr], sizes: frozenset[int]
 ) -> dict[AnyStr, list[AnyStr]]:
     found: dict[AnyStr, list[AnyStr]] = {}
     for name, value in headers:
-        lower = name.lower()
-        if lower in wanted:
-            found.setdefault(lower, []).append(value)
+        if len(name) in sizes and (lower := name.lower()) in wanted:
+            if lower in found:
+                found[lower].append(value)
+            else:
+                found[lower] = [value]
     return found

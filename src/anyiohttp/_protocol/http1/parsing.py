@@ -56,30 +56,19 @@ class ResponseParser:
         continued: whether 100 was seen.
     """
 
-    __slots__ = (
-        "_blank",
-        "_informational",
-        "_limits",
-        "_opening",
-        "_section",
-        "_upgrade",
-        "continued",
-        "head",
-        "rest",
-        "started",
-    )
+    # What is the same for almost all responses stands here and is not set for each.
+    _section: Section | None = None
+    _opening = b""
+    _blank = 0
+    _informational = 0
+    head: ResponseHead | None = None
+    rest = b""
+    started = False
+    continued = False
 
     def __init__(self, limits: MessageLimits, *, upgrade: bool = False) -> None:
         self._limits = limits
         self._upgrade = upgrade
-        self._section: Section | None = None
-        self._opening = b""
-        self._blank = 0
-        self._informational = 0
-        self.head: ResponseHead | None = None
-        self.rest = b""
-        self.started = False
-        self.continued = False
 
     def feed(self, data: bytes) -> None:
         """Take bytes; `head` is set once they have made up the final head.
@@ -92,18 +81,11 @@ class ResponseParser:
             return
         self.started = True
         while data:
-            section = self._section
-            if section is None:
-                data = self._open(self._opening + data)
-                if not data:
-                    return
-                section = self._section = Section(self._limits)
-            found = section.feed(data)
+            found = self._next_section(data)
             if found is None:
                 return
-            self._section = None
-            data = found[1]
-            head = parse_section(found[0], self._limits)
+            section, data = found
+            head = parse_section(section, self._limits)
             if head.status >= 200 or head.status == 101:
                 if head.status == 101 and not self._upgrade:
                     raise ParseError("101 although no upgrade was asked for")
@@ -111,6 +93,25 @@ class ResponseParser:
                 self.rest = data
                 return
             self._note_informational(head.status)
+
+    def _next_section(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """Return the next head and what follows it; ``None`` if it has not ended."""
+        section = self._section
+        if section is None:
+            if self._opening or data[:7] != _OPENING:
+                data = self._open(self._opening + data)
+                if not data:
+                    return None
+            # Almost all come whole, and are too short to be too long.
+            end = _end_of_section(data, 0)
+            limits = self._limits
+            if 0 < end <= limits.max_line_size and end <= limits.max_field_size:
+                return data[:end], data[end:]
+            section = self._section = Section(limits)
+        found = section.feed(data)
+        if found is not None:
+            self._section = None
+        return found
 
     def _note_informational(self, status: int) -> None:
         self._informational += 1
@@ -181,7 +182,7 @@ class Section:
         return None
 
     def _check(self, buffer: bytes | bytearray, end: int) -> None:
-        """Check a section that has ended; almost all are too short to be too long."""
+        """Check a section that has ended."""
         if end > self._limits.max_line_size or end > self._limits.max_field_size:
             self._walk(buffer, end - 2)  # without the empty line
 
@@ -234,12 +235,15 @@ def _end_of_section(buffer: bytes | bytearray, start: int) -> int:
 class _Sink:
     """What httptools calls back."""
 
-    __slots__ = ("complete", "headers", "reason")
+    # httptools asks for all of these, and an attribute that is missing takes it longer.
+    on_message_begin = on_url = on_body = on_message_complete = None
+    on_chunk_header = on_chunk_complete = None
+
+    reason = b""
+    complete = False
 
     def __init__(self) -> None:
         self.headers: list[tuple[bytes, bytes]] = []
-        self.reason = b""
-        self.complete = False
 
     def on_status(self, reason: bytes) -> None:
         self.reason = reason
@@ -259,6 +263,7 @@ def parse_section(section: bytes, limits: MessageLimits) -> ResponseHead:
     """
     sink = _Sink()
     parser = HttpResponseParser(sink)
+    blank = b" \r" in section or b"\t\r" in section  # at the end of a line
     try:
         parser.feed_data(section)
     except (HttpParserError, HttpParserUpgrade):
@@ -266,12 +271,13 @@ def parse_section(section: bytes, limits: MessageLimits) -> ResponseHead:
         if not sink.complete:
             sink = _Sink()
             parser = _parse_mended(section, sink)
+            blank = True
     if not sink.complete:
         raise ParseError("the head is incomplete")
     headers = sink.headers
     if len(headers) > limits.max_headers:
         raise ParseError(f"more than {limits.max_headers} header fields")
-    if b" \r" in section or b"\t\r" in section or b" \n" in section or b"\t\n" in section:
+    if blank:
         headers = [(name, value.rstrip(b" \t")) for name, value in headers]
     status = parser.get_status_code()
     version = _VERSIONS.get(section[:8])

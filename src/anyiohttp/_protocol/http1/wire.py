@@ -42,13 +42,12 @@ class Wire:
         used: whether sending began, so that the connection is no longer as it was.
     """
 
-    __slots__ = ("call", "parser", "stream", "used")
+    used = False
 
     def __init__(self, stream: NetworkStream, call: Call, parser: ResponseParser) -> None:
         self.stream = stream
         self.call = call
         self.parser = parser
-        self.used = False
 
     @property
     def answered(self) -> bool:
@@ -65,8 +64,10 @@ class Wire:
         Raises:
             ClientConnectionError: the connection failed, or a limit ran out.
         """
+        self.used = True
         try:
-            await self.send(data)
+            if not send_nowait(self.stream, data, self.call):
+                await flush(self.stream, self.call)
         except ClientConnectionError as exc:
             self.raise_unless_answered(exc)
             return False
