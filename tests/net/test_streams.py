@@ -278,6 +278,31 @@ async def test_a_cancellation_in_the_moment_of_arrival_loses_nothing(pair: Pair)
     assert got == [b"%d" % turns for turns in range(8)]
 
 
+async def test_a_cancellation_while_data_keep_coming_loses_nothing(pair: Pair) -> None:
+    stream, peer = pair
+    data = bytes(range(100))
+    got = b""
+
+    async def receive(scope: anyio.CancelScope) -> None:
+        nonlocal got
+        with scope:
+            while True:  # every read is a full one
+                got += await stream.receive(2)
+
+    for turns in range(8):
+        peer.sendall(data)
+        scope = anyio.CancelScope()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(receive, scope)
+            for _ in range(turns):
+                await checkpoint()
+            scope.cancel()
+        assert len(got) < (turns + 1) * len(data)
+        while len(got) < (turns + 1) * len(data):
+            got += await stream.receive()
+        assert got == data * (turns + 1)
+
+
 async def test_a_reset_while_waiting(pair: Pair) -> None:
     stream, peer = pair
     outcome: list[type[BaseException]] = []
