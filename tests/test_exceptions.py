@@ -258,7 +258,7 @@ def test_url_errors_say_what_aiohttps_say() -> None:
         assert str(ours) == str(theirs)
         assert repr(ours) == repr(theirs)
         assert (ours.url, ours.description) == (theirs.url, theirs.description)
-    assert "a@b" in str(exceptions.InvalidURL("a@b"))
+    assert str(exceptions.InvalidURL("a@b")) == "***@b"  # that may have been a token
 
 
 def test_disconnection() -> None:

@@ -539,8 +539,11 @@ def without_credentials(url: object) -> URL | str:
     text = str(url) if not isinstance(url, URL) else _unchecked(url)
     if "@" not in text:
         return text
-    bare, removed = _USERINFO.subn("//", text, count=1)
-    return bare if removed else _PERHAPS_USERINFO.sub(r"\1\2***@", text)
+    if "@" not in text.partition("//")[0]:
+        bare, removed = _USERINFO.subn("//", text, count=1)
+        if removed:
+            return bare
+    return _PERHAPS_USERINFO.sub(r"\1\2***@", text)
 
 
 def _unchecked(url: URL) -> str:

@@ -164,6 +164,7 @@ def test_no_message_shows_a_password(url: str) -> None:
         (URL("http://u:p@h/"), URL("http://h/")),
         (URL("http://u@h/"), URL("http://h/")),
         (URL("/a@b"), "***@b"),
+        ("u:p@http://u:p@h", "u:***@h"),
         (URL("http://h/a@b"), URL("http://h/a@b")),
         ("x", "x"),
     ],

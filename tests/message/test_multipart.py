@@ -193,6 +193,8 @@ async def test_content_codings_of_parts() -> None:
         {"Content-Transfer-Encoding": "uuencode"},
         {"X": "a\r\nb"},
         {"X\n": "a"},
+        {"X: b": "a"},
+        {"": "a"},
         {"X": "a\0"},
         {"X": "\ud800"},
     ],

@@ -192,7 +192,7 @@ class MultipartWriter(Payload):
         if not (self._is_form_data or encoding or te_encoding or size is None):
             headers["Content-Length"] = str(size)  # a nested writer may have grown since
         fields = "".join(
-            f"{check_field(name)}: {check_field(value)}\r\n" for name, value in headers.items()
+            f"{_check_name(name)}: {check_field(value)}\r\n" for name, value in headers.items()
         )
         try:
             return f"--{self._boundary}\r\n{fields}\r\n".encode()
@@ -312,6 +312,12 @@ class MultipartWriter(Payload):
             pieces.append(part.payload.decode(encoding, errors))
             pieces.append("\r\n")
         return "".join((*pieces, self._closing.decode()))
+
+
+def _check_name(name: str) -> str:
+    if _TOKEN.fullmatch(name) is None:
+        raise InvalidRequestError(f"invalid header name {name!r} of a part")
+    return name
 
 
 def _coding(payload: Payload, name: str, known: frozenset[str], plain: set[str]) -> str:
