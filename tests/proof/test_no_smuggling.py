@@ -922,6 +922,14 @@ ERROR_CASES: dict[str, tuple[Script | None, dict[str, object]]] = {
         _peer_sends(said(b"", status=b"407 Who")),
         {"url": f"https://{OTHER}/", "proxy": f"http://{USER}:{SECRET}@{HOST}"},
     ),
+    "proxy says no to a key": (
+        _peer_sends(said(b"", status=b"403 No")),
+        {
+            "url": f"https://{OTHER}/",
+            "proxy": f"http://{HOST}",
+            "proxy_headers": {"Proxy-Authorization": f"Basic {SECRET}", "X-Key": SECRET},
+        },
+    ),
     "proxy says nothing": (
         _peer_sends(b""),
         {"url": f"https://{OTHER}/", "proxy": f"http://{USER}:{SECRET}@{HOST}"},
