@@ -8,8 +8,9 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from anyiohttp._message.codings import MAX_CHUNK, make_decoder
-from anyiohttp._message.sources import DecodedSource, FedSource
-from anyiohttp.exceptions import ContentDecodingError
+from anyiohttp._message.limits import BodyLimits
+from anyiohttp._message.sources import DecodedSource, FedSource, LimitedSource
+from anyiohttp.exceptions import BodyTooLargeError, ContentDecodingError
 
 pytestmark = pytest.mark.anyio
 
@@ -147,3 +148,37 @@ async def test_a_cancelled_wait_leaves_nothing_behind() -> None:
         await source.receive()
     source.feed(b"x")
     assert await source.receive() == b"x"
+
+
+# --- limits ---
+
+
+async def test_limited() -> None:
+    source = LimitedSource(Pieces([b"12345", None, b"67890", b"x"]), BodyLimits(10))
+    assert await source.receive() == b"12345"
+    assert source.receive_nowait() is None
+    assert await source.receive() == b"67890"
+    with pytest.raises(BodyTooLargeError):
+        await source.receive()
+    source = LimitedSource(Pieces([b"12345"]), BodyLimits(5), announced=5)
+    assert source.receive_nowait() == b"12345"
+    assert await source.receive() == b""
+
+
+async def test_of_what_is_announced_too_large_nothing_is_asked_for() -> None:
+    pieces = Pieces([b"12345"])
+    source = LimitedSource(pieces, BodyLimits(4), announced=5)
+    with pytest.raises(BodyTooLargeError, match="announced"):
+        await source.receive()
+    with pytest.raises(BodyTooLargeError, match="announced"):
+        source.receive_nowait()
+    assert pieces.pieces == [b"12345"]
+
+
+@pytest.mark.parametrize("limits", [BodyLimits(9999), BodyLimits(None, 2)])
+async def test_decoded_and_limited(limits: BodyLimits) -> None:
+    decoder = make_decoder("gzip")
+    assert decoder is not None
+    source = DecodedSource(Pieces([gzip.compress(bytes(10_000))]), decoder, limits)
+    with pytest.raises(BodyTooLargeError):
+        await source.receive()
