@@ -56,6 +56,7 @@ PURE = {
     "_connect.pool_queue",
     "_connect.pool_records",
     "_connect.pool_state",
+    "_connect.tls_sessions",
     "_message.coding_libraries",
     "_message.codings",
     "_message.content_disposition",

@@ -83,7 +83,7 @@ async def test_waits_are_points(moment: Moment):
     if moment is Moment.TASK_WOKEN and moment in distinct_moments():
         # Nothing wakes it but the end of the test's patience.
         with pytest.raises(VictimStuck):
-            await cancel_at(1, victim, moment=moment, bounds=Bounds(seconds=0.01))
+            await cancel_at(1, victim, moment=moment, bounds=Bounds(run_seconds=0.01))
         return
     run = await cancel_at(1, victim, moment=moment)
     assert (run.cancelled, run.points) == (True, 1 if moment is not Moment.TURN else run.points)
@@ -108,6 +108,19 @@ async def test_woken_and_cancelled_in_one_moment():
         run = await cancel_at(1, victim, moment=Moment.TASK_WOKEN)
     assert run.cancelled
     assert seen == [True]
+
+
+async def test_time_begins_when_the_victim_is_woken():
+    """Until then it has not been cancelled, however long it waits."""
+    if Moment.TASK_WOKEN not in distinct_moments():
+        pytest.skip("this backend cancels in one way only")
+
+    async def victim() -> None:
+        await anyio.sleep(0.05)
+
+    run = await cancel_at(1, victim, moment=Moment.TASK_WOKEN, bounds=Bounds(seconds=0.02))
+    assert run.cancelled
+    assert run.seconds_after < 0.02
 
 
 async def _set_soon(event: anyio.Event) -> None:

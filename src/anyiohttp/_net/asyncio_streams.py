@@ -10,9 +10,7 @@ between waits: the loop's callback reads the socket and hands the bytes to whoev
 something happens and nobody waits, the callback reads nothing and takes the reader away: bytes that
 nobody asked for stay in the kernel, where the probe at check-out finds them.
 
-A deadline is a timer, which outlives the wait that it was made for: most waits end long before
-their deadline, and the next one's is later. A timer that goes off too early for the wait of that
-moment is set anew, and one that nobody waits for is gone. There is one for each stream at most.
+A deadline is a timer that ends one wait and goes with it: no timer lives on an idle connection.
 
 Cancellation: bytes that were handed to a wait which was cancelled in the same moment are kept for
 the next one, and so are those that were read without one.
@@ -65,9 +63,6 @@ class AsyncioSocketStream(SocketStream):
         self._watching = False
         self._eager = False
         self._kept = b""  # handed to a wait that was cancelled in the same moment
-        self._deadline = math.inf  # of the wait
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_end = math.inf  # when it goes off
 
     @property
     def silent(self) -> bool:
@@ -85,8 +80,7 @@ class AsyncioSocketStream(SocketStream):
     async def receive_before(self, deadline: float, max_bytes: int = MAX_READ) -> bytes:
         # A reader is served before a timer of the same moment: a peer that always has something
         # to say would never run out of time.
-        loop = self._loop
-        if deadline != math.inf and loop.time() >= deadline:
+        if deadline != math.inf and self._loop.time() >= deadline:
             raise DeadlinePassed
         if self._kept or self._eager or not self._delivers_first:
             await checkpoint_if_cancelled()
@@ -101,29 +95,35 @@ class AsyncioSocketStream(SocketStream):
                 return data
         elif self._closed:
             raise anyio.ClosedResourceError
-        if self._waiter is not None:
-            raise anyio.BusyResourceError("reading from")
-        waiter: asyncio.Future[bytes] = loop.create_future()
-        self._waiter = waiter
-        self._wanted = max_bytes
-        try:
-            if not self._watching:
-                loop.add_reader(self._socket, self._on_readable)
-                self._watching = True
-            self._deadline = deadline
-            if deadline < self._timer_end:
-                self._set_timer(deadline)
-            data = await waiter
-        except asyncio.CancelledError:
-            self._keep_result_of(waiter)
-            raise
-        finally:
-            self._waiter = None
+        data = await self._wait(deadline, max_bytes)
         # A full read promises more: then it pays to try before the next wait.
         self._eager = len(data) >= max_bytes
         if not data:
             raise anyio.EndOfStream
         return data
+
+    async def _wait(self, deadline: float, max_bytes: int) -> bytes:
+        if self._waiter is not None:
+            raise anyio.BusyResourceError("reading from")
+        loop = self._loop
+        waiter: asyncio.Future[bytes] = loop.create_future()
+        self._waiter = waiter
+        self._wanted = max_bytes
+        timer = None
+        try:
+            if not self._watching:
+                loop.add_reader(self._socket, self._on_readable)
+                self._watching = True
+            if deadline != math.inf:
+                timer = loop.call_at(deadline, _give_up, waiter)
+            return await waiter
+        except asyncio.CancelledError:
+            self._keep_result_of(waiter)
+            raise
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
 
     def _keep_result_of(self, waiter: asyncio.Future[bytes]) -> None:
         if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
@@ -136,28 +136,6 @@ class AsyncioSocketStream(SocketStream):
         except asyncio.CancelledError:
             self._kept = data + self._kept
             raise
-
-    def _set_timer(self, end: float) -> None:
-        self._drop_timer()
-        self._timer = self._loop.call_at(end, self._on_timer)
-        self._timer_end = end
-
-    def _drop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-            self._timer_end = math.inf
-
-    def _on_timer(self) -> None:
-        end = self._timer_end
-        self._drop_timer()
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            return
-        if self._deadline <= end:
-            waiter.set_exception(DeadlinePassed())
-        elif self._deadline != math.inf:
-            self._set_timer(self._deadline)
 
     def _on_readable(self) -> None:
         waiter = self._waiter
@@ -177,7 +155,6 @@ class AsyncioSocketStream(SocketStream):
         if self._closed:
             return
         self._kept = b""
-        self._drop_timer()
         if self._watching:
             self._watching = False
             try:
@@ -187,3 +164,8 @@ class AsyncioSocketStream(SocketStream):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(anyio.ClosedResourceError())
         super().abort()
+
+
+def _give_up(waiter: asyncio.Future[bytes]) -> None:
+    if not waiter.done():
+        waiter.set_exception(DeadlinePassed())

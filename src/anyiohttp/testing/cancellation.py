@@ -221,18 +221,25 @@ class _Run(Generic[T]):
             raise VictimStuck(self._stuck)
 
     def _request(self, trap: object) -> None:
-        self._requested.set()
-        self._requested_at = time.monotonic()
-        self._points_at_request = self._points
         if not self._native:
+            self._note_request()
             self._scope.cancel()
         elif self._moment is Moment.TASK_WOKEN and isinstance(trap, asyncio.Future):
             # This callback comes before the one that wakes the task, which is added after it.
-            trap.add_done_callback(self._cancel_task)
+            trap.add_done_callback(self._woken)
         else:
-            self._cancel_task()
+            self._woken()
 
-    def _cancel_task(self, _: object = None) -> None:
+    def _woken(self, _: object = None) -> None:
+        self._note_request()
+        self._cancel_task()
+
+    def _note_request(self) -> None:
+        self._requested.set()
+        self._requested_at = time.monotonic()
+        self._points_at_request = self._points
+
+    def _cancel_task(self) -> None:
         assert self._task is not None
         self._task_cancels += 1
         self._task.cancel()
