@@ -23,7 +23,7 @@ def install(session: nox.Session, *groups: str) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests on asyncio, uvloop and trio, on every Python that is installed."""
     install(session, "test")
-    session.run("python", "-m", "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "3", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session
