@@ -7,9 +7,10 @@ begin with an underscore are not.
 from ._client.auth import BasicAuth, encode_basic_auth
 from ._client.contexts import RequestContext
 from ._client.cookies import CookieJar, DummyCookieJar
+from ._client.one_shot import request
 from ._client.options import RequestKwargs
 from ._client.request import ClientHandlerType, ClientMiddlewareType, ClientRequest
-from ._client.session import ClientSession, request
+from ._client.session import ClientSession
 from ._client.uploads import UploadTracker
 from ._connect.connectors import BaseConnector, ProxyConnector, TCPConnector, UnixConnector
 from ._connect.fingerprint import Fingerprint

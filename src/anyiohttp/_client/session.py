@@ -1,6 +1,6 @@
-"""`ClientSession`: the interface for making requests, and `request`, a session for one.
+"""`ClientSession`: the interface for making requests.
 
-Knows: the public options; how a call becomes a `ClientRequest`; which pipeline it goes through.
+Knows: the public options; which pipeline a call goes through.
 Must not know: any policy (the steps of `pipeline`), any byte, any socket.
 Called by: users.
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json as json_module
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TypeVar, Unpack
 
@@ -20,20 +20,17 @@ from multidict import CIMultiDict
 
 from .._connect.connectors import BaseConnector, TCPConnector
 from .._message.limits import MAX_DECOMPRESSED_RATIO, BodyLimits
-from .._message.payloads import CompressedPayload, JsonPayload, Payload, make_payload
 from .._message.reader import DEFAULT_LIMIT
 from .._message.response import ClientResponse, ResponseOptions
-from .._net.call import Call
 from .._net.deadlines import DEFAULT_TIMEOUT, ClientTimeout
 from .._protocol.base import HTTP_11, Exchange, HttpVersion, MessageLimits
 from ..abc import AbstractCookieJar
-from ..exceptions import InvalidRequestError
 from ..typedefs import JSONEncoder, LooseCookies, LooseHeaders, Query, StrOrURL
-from .auth import BasicAuth, credentials_from_url
+from .auth import BasicAuth
 from .contexts import RequestContext
 from .cookies import CookieJar
-from .headers import DefaultHeaders, content_encoding
-from .options import UNSET, RequestKwargs, _Unset, merged, timeout_from
+from .headers import DefaultHeaders
+from .options import UNSET, RequestKwargs, _Unset, timeout_from
 from .pipeline import (
     Authorize,
     ChooseProxy,
@@ -48,11 +45,12 @@ from .pipeline import (
     Settle,
     build_pipeline,
 )
+from .preparation import Preparation
 from .request import ClientMiddlewareType, ClientRequest, RaiseForStatus, RequestOptions
 from .set_cookie import parse_response_cookies
-from .urls import check_base_url, has_empty_query, prepare_url
+from .urls import check_base_url
 
-__all__ = ("ClientSession", "request")
+__all__ = ("ClientSession",)
 
 Self = TypeVar("Self", bound="ClientSession")
 
@@ -140,7 +138,7 @@ class ClientSession:
         reading = ResponseOptions(
             auto_decompress, read_bufsize, fallback_charset_resolver, parse_response_cookies, limits
         )
-        self._options = RequestOptions(
+        options = RequestOptions(
             raise_for_status=raise_for_status,
             proxy=proxy,
             proxy_auth=proxy_auth,
@@ -150,10 +148,14 @@ class ClientSession:
             middlewares=tuple(middlewares),
             version=HttpVersion(*version),
         )
-        self._headers = DefaultHeaders(headers, skip_auto_headers)
-        self._params = params
+        self._preparation = Preparation(
+            self._base_url,
+            options,
+            DefaultHeaders(headers, skip_auto_headers),
+            params,
+            json_serialize,
+        )
         self._auth = auth
-        self._json_serialize = json_serialize
         self._response_class = response_class
         self._trust_env = trust_env
         self._requote_redirect_url = requote_redirect_url
@@ -250,74 +252,14 @@ class ClientSession:
             raise RuntimeError("Session is closed")
         tracker = kwargs.get("upload_tracker")
         if tracker is None:
-            return await self._handle(self._prepare(method, url, **kwargs))
+            return await self._handle(self._preparation.request(self, method, url, **kwargs))
         tracker.bind()
         try:
-            request = self._prepare(method, url, **kwargs)
+            request = self._preparation.request(self, method, url, **kwargs)
         except Exception as exc:
             tracker.finish(exc)  # somebody may be waiting for it
             raise
         return await self._handle(request)
-
-    def _prepare(
-        self,
-        method: str,
-        url: StrOrURL,
-        *,
-        params: Query = None,
-        data: object = None,
-        json: object = None,
-        cookies: LooseCookies | None = None,
-        headers: LooseHeaders | None = None,
-        skip_auto_headers: Iterable[str] | None = None,
-        auth: BasicAuth | None = None,
-        **kwargs: object,
-    ) -> ClientRequest:
-        """Make a request of the user's options."""
-        if not isinstance(method, str):
-            raise InvalidRequestError(f"the method must be str, not {type(method).__name__}")
-        options = merged(self._options, kwargs)
-        full_url, url_auth = credentials_from_url(
-            prepare_url(url, self._base_url, params, self._params)
-        )
-        fields = self._headers.merged(headers, skip_auto_headers)
-        body = self._body(data, json, options.compress, fields)
-        if body is not None:
-            self._headers.describe_body(fields, body, skip_auto_headers)
-        request = ClientRequest(
-            # Not everything stays outside of ASCII in upper case.
-            method.upper() if method.isascii() else method,
-            full_url,
-            headers=fields,
-            body=body,
-            options=options,
-            call=Call(timeout=options.timeout),
-            session=self,
-            auth=auth,
-            # An iterator must do for every hop.
-            cookies=cookies if cookies is None or isinstance(cookies, Mapping) else list(cookies),
-        )
-        request.url_auth = url_auth
-        request.empty_query = has_empty_query(url)
-        return request
-
-    def _body(
-        self, data: object, json: object, compress: str | bool | None, headers: CIMultiDict[str]
-    ) -> Payload | None:
-        """Make a payload of what the user wants sent."""
-        if json is not None:
-            if data is not None:
-                raise ValueError("data and json parameters can not be used at the same time")
-            body: Payload = JsonPayload(json, dumps=self._json_serialize)
-        elif data is None:
-            return None
-        else:
-            body = make_payload(data)
-        coding = content_encoding(headers, compress)
-        if coding is not None:
-            headers["Content-Encoding"] = coding
-            body = CompressedPayload(body, coding)
-        return body
 
     def _make_response(self, request: ClientRequest, exchange: Exchange) -> ClientResponse:
         return self._response_class(
@@ -399,12 +341,12 @@ class ClientSession:
     @property
     def headers(self) -> CIMultiDict[str]:
         """The header fields sent with every request; changes take effect with the next one."""
-        return self._headers.own
+        return self._preparation.headers.own
 
     @property
     def skip_auto_headers(self) -> frozenset[str]:
         """Names of automatic header fields that are not sent."""
-        return self._headers.skipped
+        return self._preparation.headers.skipped
 
     @property
     def auth(self) -> BasicAuth | None:
@@ -414,27 +356,27 @@ class ClientSession:
     @property
     def timeout(self) -> ClientTimeout:
         """The limits of requests that set none of their own."""
-        return self._options.timeout
+        return self._preparation.options.timeout
 
     @property
     def version(self) -> HttpVersion:
         """The HTTP version of requests."""
-        return self._options.version
+        return self._preparation.options.version
 
     @property
     def json_serialize(self) -> JSONEncoder:
         """Makes text of what is given as ``json=``."""
-        return self._json_serialize
+        return self._preparation.json_serialize
 
     @property
     def raise_for_status(self) -> RaiseForStatus:
         """Whether, or how, answers are turned into errors."""
-        return self._options.raise_for_status
+        return self._preparation.options.raise_for_status
 
     @property
     def auto_decompress(self) -> bool:
         """Whether bodies are decoded by their ``Content-Encoding``."""
-        return self._options.reading.auto_decompress
+        return self._preparation.options.reading.auto_decompress
 
     @property
     def trust_env(self) -> bool:
@@ -445,52 +387,3 @@ class ClientSession:
     def requote_redirect_url(self) -> bool:
         """Whether ``Location`` is quoted anew."""
         return self._requote_redirect_url
-
-
-def request(
-    method: str,
-    url: StrOrURL,
-    *,
-    version: HttpVersion = HTTP_11,
-    connector: BaseConnector | None = None,
-    loop: object = None,
-    **kwargs: Unpack[RequestKwargs],
-) -> RequestContext[ClientResponse]:
-    """Make a single request, without a session to care for.
-
-    The session behind it ends with the response: when its body has been read, or it was released
-    or closed.
-
-    Args:
-        method: any token.
-        url: an absolute URL.
-        version: the HTTP version.
-        connector: where the connection comes from; it is not closed.
-        loop: accepted for aiohttp's sake.
-        **kwargs: as for `ClientSession.request`.
-
-    Raises and cancellation: as `ClientSession.request`.
-    """
-    owner = connector is None
-    if connector is None:
-        connector = TCPConnector(force_close=True)
-    session = ClientSession(version=version, connector=connector, connector_owner=owner)
-    return RequestContext(_one_shot(session, method, url, kwargs))
-
-
-async def _one_shot(
-    session: ClientSession, method: str, url: StrOrURL, kwargs: RequestKwargs
-) -> ClientResponse:
-    def end() -> None:
-        connector = session.connector
-        if connector is not None and session.connector_owner:
-            connector.close()
-        session.detach()
-
-    try:
-        response = await session.request(method, url, **kwargs)
-    except BaseException:
-        end()
-        raise
-    response.call_at_end(end)
-    return response

@@ -1,0 +1,131 @@
+"""From what a user says to a request that can go through the pipeline.
+
+Knows: the session's defaults and how a call's own options go over them.
+Must not know: what becomes of the request (`pipeline`).
+Called by: `session`, once for each call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from multidict import CIMultiDict
+from yarl import URL
+
+from .._message.payloads import CompressedPayload, JsonPayload, Payload, make_payload
+from .._net.call import Call
+from ..exceptions import InvalidRequestError
+from ..typedefs import JSONEncoder, LooseCookies, LooseHeaders, Query, StrOrURL
+from .auth import BasicAuth, credentials_from_url
+from .headers import DefaultHeaders, content_encoding
+from .options import merged
+from .request import ClientRequest, RequestMaker, RequestOptions
+from .urls import has_empty_query, prepare_url
+
+__all__ = ("Preparation",)
+
+
+class Preparation:
+    """The defaults of a session, and how they become part of each request.
+
+    Attributes:
+        base_url: what relative URLs are joined to.
+        options: how requests are carried out that say nothing else.
+        headers: sent with every request.
+        params: the query that every request's own is merged with.
+        json_serialize: makes text of what is given as ``json=``.
+    """
+
+    def __init__(
+        self,
+        base_url: URL | None,
+        options: RequestOptions,
+        headers: DefaultHeaders,
+        params: Query,
+        json_serialize: JSONEncoder,
+    ) -> None:
+        self.base_url = base_url
+        self.options = options
+        self.headers = headers
+        self.params = params
+        self.json_serialize = json_serialize
+
+    def request(
+        self,
+        session: RequestMaker,
+        method: str,
+        url: StrOrURL,
+        *,
+        params: Query = None,
+        data: object = None,
+        json: object = None,
+        cookies: LooseCookies | None = None,
+        headers: LooseHeaders | None = None,
+        skip_auto_headers: Iterable[str] | None = None,
+        auth: BasicAuth | None = None,
+        **kwargs: object,
+    ) -> ClientRequest:
+        """Make a request of the user's options.
+
+        Args:
+            session: the session that is asked.
+            method: any token.
+            url: of the user; joined to the base URL.
+            params: the query, over the session's.
+            data: a body of any kind (`make_payload`).
+            json: what is serialized as the body.
+            cookies: for this request.
+            headers: over the session's.
+            skip_auto_headers: in addition to the session's.
+            auth: for the URL's origin.
+            **kwargs: the rest of `RequestKwargs`.
+
+        Raises:
+            InvalidURL: the URL cannot be requested.
+            InvalidRequestError: the method is no text.
+            TypeError, ValueError: the options do not fit.
+        """
+        if not isinstance(method, str):
+            raise InvalidRequestError(f"the method must be str, not {type(method).__name__}")
+        options = merged(self.options, kwargs)
+        full_url, url_auth = credentials_from_url(
+            prepare_url(url, self.base_url, params, self.params)
+        )
+        fields = self.headers.merged(headers, skip_auto_headers)
+        body = self._body(data, json, options.compress, fields)
+        if body is not None:
+            self.headers.describe_body(fields, body, skip_auto_headers)
+        request = ClientRequest(
+            # Not everything stays outside of ASCII in upper case.
+            method.upper() if method.isascii() else method,
+            full_url,
+            headers=fields,
+            body=body,
+            options=options,
+            call=Call(timeout=options.timeout),
+            session=session,
+            auth=auth,
+            # An iterator must do for every hop.
+            cookies=cookies if cookies is None or isinstance(cookies, Mapping) else list(cookies),
+        )
+        request.url_auth = url_auth
+        request.empty_query = has_empty_query(url)
+        return request
+
+    def _body(
+        self, data: object, json: object, compress: str | bool | None, headers: CIMultiDict[str]
+    ) -> Payload | None:
+        """Make a payload of what the user wants sent."""
+        if json is not None:
+            if data is not None:
+                raise ValueError("data and json parameters can not be used at the same time")
+            body: Payload = JsonPayload(json, dumps=self.json_serialize)
+        elif data is None:
+            return None
+        else:
+            body = make_payload(data)
+        coding = content_encoding(headers, compress)
+        if coding is not None:
+            headers["Content-Encoding"] = coding
+            body = CompressedPayload(body, coding)
+        return body
