@@ -50,6 +50,7 @@ PURE = {
     "_client.request",
     "_client.retries",
     "_client.set_cookie",
+    "_client.tracing",
     "_client.urls",
     "_connect.fingerprint",
     "_connect.key",

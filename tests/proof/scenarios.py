@@ -22,6 +22,7 @@ from anyiohttp import (
     ClientResponse,
     ContentDecodingError,
 )
+from anyiohttp._client.tracing import EVENTS
 from anyiohttp.testing import NO_FAULTS, Address, Faults, Peer
 
 __all__ = ("SCENARIOS", "Scenario")
@@ -469,6 +470,39 @@ async def redirects(stage: Stage) -> Victim:
         async with stage.session.get(stage.path("hop", 3, marker)) as response:
             judge(await response.read(), marker.encode())
             assert len(response.history) == 3
+
+    return victim
+
+
+@scenario("trace listeners that take their time", timed=True)
+async def traced(stage: Stage) -> Victim:
+    stage.open_origin()
+    told: list[str] = []
+
+    def listener(event: str) -> Any:
+        async def listen(session: object, context: object, params: object) -> None:
+            await turns(2)
+            told.append(event)
+
+        return listen
+
+    config = anyiohttp.TraceConfig()
+    for event in EVENTS:
+        config.signal(event).append(listener(event))
+    session = anyiohttp.ClientSession(
+        connector=stage.connector, connector_owner=False, trace_configs=[config]
+    )
+
+    async def victim() -> None:
+        marker = stage.marker()
+        try:
+            async with session.post(stage.path("hop", 1, marker), data=marker) as response:
+                judge(await response.read(), marker.encode())
+        finally:
+            session.detach()
+            if "request_start" in told:
+                # Who has heard of the beginning hears of the end.
+                assert told.count("request_end") + told.count("request_exception") == 1
 
     return victim
 

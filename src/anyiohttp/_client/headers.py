@@ -69,6 +69,10 @@ class DefaultHeaders:
                 self._plain = self._with_automatic(self.own.copy(), self._skipped_names(None))
                 self._plain_of = version
             return self._plain.copy()
+        return self._with_automatic(self.users(headers), self._skipped_names(skip_auto_headers))
+
+    def users(self, headers: LooseHeaders | None) -> CIMultiDict[str]:
+        """Return the fields of a request without the automatic ones."""
         merged = self.own.copy()
         replaced: set[str] = set()
         for name, value in CIMultiDict(headers or ()).items():
@@ -78,7 +82,7 @@ class DefaultHeaders:
             else:
                 merged[name] = value
                 replaced.add(lowered)
-        return self._with_automatic(merged, self._skipped_names(skip_auto_headers))
+        return merged
 
     def describe_body(
         self,

@@ -9,15 +9,16 @@ Each step is ``async (request, handle) → response``: it may change the request
 (the rest of the pipeline) any number of times, and look at the response. From the outside in:
 
 1. `Settle` closes the body, whatever happened, and tells the upload's tracker: the one place.
-2. `RaiseForStatusStep` turns 4xx and 5xx into errors if asked to.
-3. `FollowRedirects` runs the rest once for each hop, on a copy of the request.
-4. `Authorize` decides about ``Authorization``.
-5. `SendCookies` asks the jar before, and feeds it after.
-6. `ChooseProxy` decides through which proxy the hop goes.
-7. `DropExpectation` sends once more without ``Expect`` when the server refuses to be asked.
-8. `Resend` sends once more when a kept connection turns out to be dead.
-9. `RunMiddlewares`: the user's own steps, which see the request as it will be sent.
-10. `Send`: lease a connection, exchange, make the response.
+2. `Trace` tells the listeners of the start and the end, where there are any.
+3. `RaiseForStatusStep` turns 4xx and 5xx into errors if asked to.
+4. `FollowRedirects` runs the rest once for each hop, on a copy of the request.
+5. `Authorize` decides about ``Authorization``.
+6. `SendCookies` asks the jar before, and feeds it after.
+7. `ChooseProxy` decides through which proxy the hop goes.
+8. `DropExpectation` sends once more without ``Expect`` when the server refuses to be asked.
+9. `Resend` sends once more when a kept connection turns out to be dead.
+10. `RunMiddlewares`: the user's own steps, which see the request as it will be sent.
+11. `Send`: lease a connection, exchange, make the response.
 
 Cancellation passes through every step. A step that holds a response it will not return closes it
 before it lets an exception out.
@@ -30,11 +31,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from anyio import CancelScope, current_time, to_thread
-from multidict import istr
+from multidict import CIMultiDict, istr
 from yarl import URL
 
 from .._message.response import ClientResponse
-from .._protocol.base import Exchange
+from .._protocol.base import Body, Exchange, RequestHead
 from ..abc import AbstractCookieJar
 from ..exceptions import BodyNotReplayableError, ClientConnectionError, TooManyRedirects
 from .auth import BasicAuth, authorization_for
@@ -43,6 +44,7 @@ from .netrc import netrc_auth
 from .proxies import environment_proxy, proxy_route
 from .redirects import REDIRECTS, plan_redirect
 from .request import ClientMiddlewareType, ClientRequest, RequestOptions
+from .request_trace import RequestTrace, TracedBody
 from .retries import may_resend
 from .urls import same_origin
 
@@ -56,7 +58,10 @@ Handler = Callable[[ClientRequest], Awaitable[ClientResponse]]
 
 _AUTHORIZATION = istr("Authorization")
 _CONNECTION = istr("Connection")
+_CONTENT_LENGTH = istr("Content-Length")
 _COOKIE = istr("Cookie")
+_EXPECT = istr("Expect")
+_HOST = istr("Host")
 
 
 class Step(Protocol):
@@ -112,6 +117,26 @@ class Settle:
 _CLOSE_BODY_SECONDS = 5.0
 
 
+class Trace:
+    """Tell those who trace of the start and the end of a request; in no pipeline without them."""
+
+    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+        trace = request.trace
+        assert trace is not None
+        try:
+            request.headers = await trace.start(request.method, request.url, request.headers)
+            response = await handle(request)
+            try:
+                await trace.ended(response)
+            except BaseException:
+                response.close()
+                raise
+        except BaseException as exc:
+            await trace.failed(exc)
+            raise
+        return response
+
+
 class RaiseForStatusStep:
     """Turn 4xx and 5xx into errors, if the request or the session asks for it."""
 
@@ -163,6 +188,9 @@ class FollowRedirects:
         """Return the request that a redirect asks for; ``None`` if the response is final."""
         if response.status not in REDIRECTS:
             return None
+        trace = request.trace
+        if trace is not None:
+            await trace.redirected(response)
         plan = plan_redirect(
             response.status, response.raw_headers, request.method, request.url, self.requote
         )
@@ -196,6 +224,8 @@ class FollowRedirects:
             following.crossed_origin = True
             following.auth = None
             following.cookies = None
+        if trace is not None:
+            trace.at_hop(plan.method, plan.url, plan.drop_headers)
         return following
 
 
@@ -403,14 +433,20 @@ class Send:
         lease = await self._connector.acquire(key, call)
         request.reused_connection = lease.reused
         try:
-            exchange = await lease.exchange(head, request.wire_body(), call)
+            body = request.wire_body()
+            if request.trace is not None:
+                body = await _tell_of_sending(request, request.trace, head, body)
+            exchange = await lease.exchange(head, body, call)
         except BaseException:
             lease.release()
             raise
         tracker = request.options.upload_tracker
         if tracker is not None:
             tracker.answered(sent=exchange.request_sent)
-        return self._make_response(request, exchange)
+        response = self._make_response(request, exchange)
+        if request.trace is not None:
+            response.call_when_read(request.trace.received)
+        return response
 
     def _key_for(self, request: ClientRequest) -> ConnectionKey:
         """Return the key of the connections that can carry a request."""
@@ -432,6 +468,30 @@ class Send:
                 self._keys.clear()
             key = self._keys[origin] = self._connector.key_for(url)
         return key
+
+
+async def _tell_of_sending(
+    request: ClientRequest, trace: RequestTrace, head: RequestHead, body: Body
+) -> Body:
+    """Tell that a head is about to be sent, and return a body that tells of its chunks."""
+    url = request.url.with_fragment(None)
+    fields = CIMultiDict(head.headers)
+    if _HOST not in fields:
+        fields = CIMultiDict([(_HOST, head.authority), *head.headers])
+    if head.expect_continue:
+        fields.setdefault(_EXPECT, "100-continue")
+    if request.body is not None and request.body.size is not None and not head.chunked:
+        fields.setdefault(_CONTENT_LENGTH, str(request.body.size))
+    await trace.notify("request_headers_sent", method=head.method, url=url, headers=fields)
+    if not body:
+        return body
+    if isinstance(body, bytes) and not head.expect_continue:
+        # At hand, so that head and body can go out together.
+        await trace.notify("request_chunk_sent", method=head.method, url=url, chunk=body)
+        return body
+    assert request.body is not None
+    source = request.body if isinstance(body, bytes) else body
+    return TracedBody(source, trace, head.method, url)
 
 
 #: The TLS options of a request that has none of its own.

@@ -27,6 +27,7 @@ from ..abc import AbstractCookieJar
 from ..typedefs import LooseCookies, LooseHeaders, StrOrURL
 from .auth import BasicAuth
 from .contexts import RequestContext
+from .request_trace import RequestTrace
 from .uploads import TrackedBody, UploadTracker
 from .urls import authority_of, http_scheme, request_target
 
@@ -125,6 +126,7 @@ class ClientRequest:
             on no credential of the session or the request is sent.
         proxy: through which it goes, once that is decided.
         absolute: whether its target goes out in absolute form, as that proxy wants it.
+        trace: is told what happens to it; ``None`` if nobody traces.
         reused_connection: whether the connection it was sent on had carried another before.
     """
 
@@ -143,6 +145,7 @@ class ClientRequest:
         "redirected",
         "reused_connection",
         "session",
+        "trace",
         "url",
         "url_auth",
     )
@@ -176,6 +179,7 @@ class ClientRequest:
         self.absolute = False
         self.proxy: ProxyRoute | None = None
         self.reused_connection = False
+        self.trace: RequestTrace | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.method} {self.url}>"
@@ -219,6 +223,7 @@ class ClientRequest:
         twin.empty_query = self.empty_query
         twin.redirected = self.redirected
         twin.crossed_origin = self.crossed_origin
+        twin.trace = self.trace
         return twin
 
     def head(self) -> RequestHead:

@@ -43,11 +43,15 @@ from .pipeline import (
     Send,
     SendCookies,
     Settle,
+    Step,
+    Trace,
     build_pipeline,
 )
 from .preparation import Preparation
 from .request import ClientMiddlewareType, ClientRequest, RaiseForStatus, RequestOptions
+from .request_trace import RequestTrace
 from .set_cookie import parse_response_cookies
+from .tracing import TraceConfig
 from .urls import check_base_url
 
 __all__ = ("ClientSession",)
@@ -95,6 +99,7 @@ class ClientSession:
         fallback_charset_resolver: finds the charset of a body whose header does not say it, from
             the response and the body.
         middlewares: the user's own steps round every request, the first one outermost.
+        trace_configs: are told what happens to every request, in this order; frozen from now on.
         loop: accepted for aiohttp's sake; the running event loop is used whatever it says.
     """
 
@@ -132,6 +137,7 @@ class ClientSession:
         max_decompressed_ratio: float | None = MAX_DECOMPRESSED_RATIO,
         fallback_charset_resolver: Callable[[ClientResponse, bytes], str] = lambda r, b: "utf-8",
         middlewares: Sequence[ClientMiddlewareType] = (),
+        trace_configs: list[TraceConfig] | None = None,
     ) -> None:
         self._base_url = check_base_url(base_url)
         limits = BodyLimits(max_body_size, max_decompressed_ratio)
@@ -164,11 +170,14 @@ class ClientSession:
             self._cookie_jar.update_cookies(cookies)
         self._connector_owner = connector_owner
         self._connector = TCPConnector() if connector is None else connector
-        self._handle = self._pipeline(self._connector)
+        self._trace_configs = [] if trace_configs is None else trace_configs
+        for config in self._trace_configs:
+            config.freeze()
+        self._handle, self._handle_traced = self._pipelines(self._connector)
 
-    def _pipeline(self, connector: BaseConnector) -> Handler:
-        steps = (
-            Settle(),
+    def _pipelines(self, connector: BaseConnector) -> tuple[Handler, Handler]:
+        """Return what carries requests out: those that nobody traces, and the others."""
+        steps: tuple[Step, ...] = (
             RaiseForStatusStep(),
             FollowRedirects(self._requote_redirect_url),
             Authorize(self._auth, self._base_url, self._trust_env),
@@ -178,7 +187,8 @@ class ClientSession:
             Resend(),
             RunMiddlewares(),
         )
-        return build_pipeline(steps, Send(connector, self._make_response))
+        inner = build_pipeline(steps, Send(connector, self._make_response))
+        return build_pipeline([Settle()], inner), build_pipeline([Settle(), Trace()], inner)
 
     # --- requests ---
 
@@ -251,15 +261,25 @@ class ClientSession:
         if self.closed:
             raise RuntimeError("Session is closed")
         tracker = kwargs.get("upload_tracker")
-        if tracker is None:
+        if tracker is None and not self._trace_configs:
             return await self._handle(self._preparation.request(self, method, url, **kwargs))
-        tracker.bind()
+        if tracker is not None:
+            tracker.bind()
         try:
+            if headers := kwargs.get("headers"):
+                kwargs["headers"] = headers = CIMultiDict(headers)  # an iterator must do twice
             request = self._preparation.request(self, method, url, **kwargs)
         except Exception as exc:
-            tracker.finish(exc)  # somebody may be waiting for it
+            if tracker is not None:
+                tracker.finish(exc)  # somebody may be waiting for it
             raise
-        return await self._handle(request)
+        if not self._trace_configs:
+            return await self._handle(request)
+        fields = self._preparation.headers.users(headers)
+        context = request.options.trace_request_ctx
+        request.trace = RequestTrace(self, self._trace_configs, context, fields)
+        request.call.observer = request.trace
+        return await self._handle_traced(request)
 
     def _make_response(self, request: ClientRequest, exchange: Exchange) -> ClientResponse:
         return self._response_class(
@@ -382,6 +402,11 @@ class ClientSession:
     def trust_env(self) -> bool:
         """Whether proxies and credentials of the environment are used."""
         return self._trust_env
+
+    @property
+    def trace_configs(self) -> list[TraceConfig]:
+        """Who is told what happens to every request."""
+        return self._trace_configs
 
     @property
     def requote_redirect_url(self) -> bool:

@@ -180,7 +180,7 @@ class Dialer:
         if host.endswith(".."):
             host = host.rstrip(".") + "."
         try:
-            return await self._addresses.resolve(host, port, self._options.family)
+            return await self._addresses.resolve(host, port, self._options.family, call.observer)
         except ClientError:
             raise
         except OSError as exc:

@@ -24,6 +24,7 @@ from typing import Any
 import anyio
 from anyio.lowlevel import EventLoopToken, RunVar, current_token
 
+from .._net.call import Observer
 from ..abc import AbstractResolver, ResolveResult
 
 __all__ = ("DNSCache", "DefaultResolver", "ThreadedResolver", "as_literal", "without_zone")
@@ -203,9 +204,20 @@ class DNSCache:
         self._lookups: dict[tuple[EventLoopToken, _Key], _Lookup] = {}
 
     async def resolve(
-        self, host: str, port: int, family: socket.AddressFamily
+        self,
+        host: str,
+        port: int,
+        family: socket.AddressFamily,
+        observer: Observer | None = None,
     ) -> list[ResolveResult]:
         """Return the addresses of ``host``, at least one, rotated from one call to the next.
+
+        Args:
+            host: a name.
+            port: goes into the answer.
+            family: of the addresses.
+            observer: told whether they were known, and of the lookup. What it raises is its own
+                call's affair; who shares the lookup goes on without it.
 
         Raises:
             OSError: there are none, or nobody could be asked.
@@ -214,15 +226,20 @@ class DNSCache:
         A cancelled caller disturbs no other.
         """
         if not self._shared:
-            return await self._ask(host, port, family)
+            return await self._observed(host, port, family, observer)
         key = (host, port, family)
         lookup_key = (current_token(), key)
         while True:
             if (entry := self._fresh(key)) is not None:
-                return entry.next_addresses()
+                addresses = entry.next_addresses()  # before anything is awaited
+                if observer is not None:
+                    await observer.notify("dns_cache_hit", host=host)
+                return addresses
             lookup = self._lookups.get(lookup_key)
             if lookup is None:
-                return await self._lead(lookup_key)
+                return await self._lead(lookup_key, observer)
+            if observer is not None:
+                await observer.notify("dns_cache_hit", host=host)
             await lookup.done.wait()
             if lookup.error is not None:
                 raise lookup.error.with_traceback(lookup.traceback)
@@ -249,21 +266,48 @@ class DNSCache:
         self._entries[key] = entry  # now the one used last
         return entry
 
-    async def _lead(self, lookup_key: tuple[EventLoopToken, _Key]) -> list[ResolveResult]:
-        key = lookup_key[1]
+    async def _lead(
+        self, lookup_key: tuple[EventLoopToken, _Key], observer: Observer | None
+    ) -> list[ResolveResult]:
+        host = lookup_key[1][0]
         lookup = self._lookups[lookup_key] = _Lookup()
         try:
-            lookup.addresses = await self._ask(*key)
-            if self._lookups.get(lookup_key) is lookup:
-                return self._remember(key, lookup.addresses)
-            return list(lookup.addresses)
-        except Exception as exc:
-            lookup.error, lookup.traceback = exc, exc.__traceback__
-            raise
+            if observer is not None:
+                await observer.notify("dns_cache_miss", host=host)
+                await observer.notify("dns_resolvehost_start", host=host)
+            addresses = await self._look_up(lookup_key, lookup)
         finally:
             if self._lookups.get(lookup_key) is lookup:
                 del self._lookups[lookup_key]
             lookup.done.set()
+        if observer is not None:
+            await observer.notify("dns_resolvehost_end", host=host)
+        return addresses
+
+    async def _look_up(
+        self, lookup_key: tuple[EventLoopToken, _Key], lookup: _Lookup
+    ) -> list[ResolveResult]:
+        """Ask, and note the outcome for those who share the lookup."""
+        key = lookup_key[1]
+        try:
+            lookup.addresses = await self._ask(*key)
+        except Exception as exc:
+            lookup.error, lookup.traceback = exc, exc.__traceback__
+            raise
+        if self._lookups.get(lookup_key) is lookup:
+            return self._remember(key, lookup.addresses)
+        return list(lookup.addresses)
+
+    async def _observed(
+        self, host: str, port: int, family: socket.AddressFamily, observer: Observer | None
+    ) -> list[ResolveResult]:
+        """Ask, for one caller alone."""
+        if observer is None:
+            return await self._ask(host, port, family)
+        await observer.notify("dns_resolvehost_start", host=host)
+        addresses = await self._ask(host, port, family)
+        await observer.notify("dns_resolvehost_end", host=host)
+        return addresses
 
     async def _ask(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
         addresses = await self._resolver.resolve(host, port, family=family)

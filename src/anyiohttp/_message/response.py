@@ -16,7 +16,7 @@ import codecs
 import json
 import re
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from types import TracebackType
@@ -188,6 +188,7 @@ class ClientResponse(HeaderFields):
         self._options = options
         self._session = session
         self._on_end = on_end
+        self._when_read: Callable[[ClientResponse, bytes], Awaitable[None]] | None = None
         self._content: StreamReader | None = None
         self._body: bytes | None = None
         self._released = False
@@ -298,6 +299,10 @@ class ClientResponse(HeaderFields):
         else:
             self._on_end = function
 
+    def call_when_read(self, function: Callable[[ClientResponse, bytes], Awaitable[None]]) -> None:
+        """Await ``function(response, body)`` once `read` has the body; `read` raises its errors."""
+        self._when_read = function
+
     def release(self) -> _Done:
         """Give up what has not been read, and the exchange if it lasts. Safe to call again.
 
@@ -401,6 +406,8 @@ class ClientResponse(HeaderFields):
                 )
             try:
                 self._body = await content.read()
+                if self._when_read is not None:
+                    await self._when_read(self, self._body)
             except BaseException:
                 self.close()
                 raise

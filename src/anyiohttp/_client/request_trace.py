@@ -1,0 +1,164 @@
+"""One request, watched by the trace configurations of its session.
+
+Knows: who listens, in which order, and what they have been told.
+Must not know: how a request is carried out.
+Called by: `session` makes one for each traced request; the pipeline and the layers below tell it
+what happens. Below `_client` it is an `Observer` and nothing else; where nobody traces there is
+none.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from anyio import CancelScope, current_time
+from multidict import CIMultiDict
+from yarl import URL
+
+from .._message.response import ClientResponse
+from .._protocol.base import BodySource
+from .tracing import EVENTS, TraceConfig, TraceRequestStartParams
+
+__all__ = ("RequestTrace", "TracedBody")
+
+_logger = logging.getLogger("anyiohttp.client")
+
+#: Who is told of a cancellation may await; it may not hold the cancelled call for longer.
+_LAST_WORD_SECONDS = 5.0
+
+
+class RequestTrace:
+    """Tells the listeners of a session what happens to one request (an `Observer`).
+
+    Args:
+        session: as the listeners know it.
+        configs: who listens; each was frozen.
+        context: ``trace_request_ctx`` of the request.
+        headers: the user's own fields.
+
+    Attributes:
+        headers: the same; the listeners of the start may change them.
+        method: of the present hop.
+        url: of the present hop.
+    """
+
+    __slots__ = ("_configs", "_context", "_listeners", "_session", "headers", "method", "url")
+
+    def __init__(
+        self,
+        session: object,
+        configs: Sequence[TraceConfig],
+        context: object,
+        headers: CIMultiDict[str],
+    ) -> None:
+        self._session = session
+        self._configs = tuple(configs)
+        self._context = context
+        self._listeners: list[tuple[TraceConfig, object]] = []
+        self.headers = headers
+        self.method = ""
+        self.url = URL()
+
+    async def start(self, method: str, url: URL, headers: CIMultiDict[str]) -> CIMultiDict[str]:
+        """Tell that the request begins, and return the fields it is to be sent with.
+
+        Args:
+            method: of the request.
+            url: of the request.
+            headers: all fields; those that are not the user's own are left alone.
+
+        Only who has heard this without raising is told anything else.
+        """
+        self.at_hop(method, url)
+        own = self.headers
+        automatic = [(name, value) for name, value in headers.items() if name not in own]
+        for config in self._configs:
+            context = config.trace_config_ctx(trace_request_ctx=self._context)
+            params = TraceRequestStartParams(method, url, own)
+            await config.on_request_start.send(self._session, context, params)
+            self._listeners.append((config, context))
+        fields = own.copy()
+        fields.extend((name, value) for name, value in automatic if name not in own)
+        return fields
+
+    def at_hop(self, method: str, url: URL, dropped: Sequence[str] = ()) -> None:
+        """Note which hop the request is at, and which fields a redirect has dropped."""
+        self.method, self.url = method, url
+        for name in dropped:
+            self.headers.popall(name, None)
+
+    async def notify(self, event: str, /, **details: object) -> None:
+        """Tell the listeners, in their order; the first that raises ends it."""
+        params = None
+        for config, context in self._listeners:
+            signal = config.signal(event)
+            if signal or not signal.frozen:
+                params = params or EVENTS[event](**details)
+                await signal.send(self._session, context, params)
+
+    async def redirected(self, response: ClientResponse) -> None:
+        """Tell that the present hop was answered by a redirect."""
+        await self._tell("request_redirect", response=response)
+
+    async def ended(self, response: ClientResponse) -> None:
+        """Tell that the response is there."""
+        await self._tell("request_end", response=response)
+
+    async def failed(self, exc: BaseException) -> None:
+        """Tell that the request has failed.
+
+        What a listener raises takes the place of an error, as in aiohttp, but not that of a
+        cancellation, from which listeners are shielded for a bounded time.
+        """
+        if isinstance(exc, Exception):
+            await self._tell("request_exception", exception=exc)
+        elif not isinstance(exc, GeneratorExit):  # then there is nobody to await anything
+            with CancelScope(shield=True, deadline=current_time() + _LAST_WORD_SECONDS):
+                try:
+                    await self._tell("request_exception", exception=exc)
+                except Exception:
+                    _logger.exception("a trace's on_request_exception failed")
+
+    async def _tell(self, event: str, **what: object) -> None:
+        await self.notify(event, method=self.method, url=self.url, headers=self.headers, **what)
+
+    async def received(self, response: ClientResponse, body: bytes) -> None:
+        """Tell that a body was read whole."""
+        url = response.url.with_fragment(None)
+        await self.notify("response_chunk_received", method=response.method, url=url, chunk=body)
+
+
+class TracedBody:
+    """A request body that tells of each chunk before it is sent (a `BodySource`).
+
+    Args:
+        body: the body.
+        trace: is told.
+        method: of the hop.
+        url: of the hop.
+    """
+
+    def __init__(self, body: BodySource, trace: RequestTrace, method: str, url: URL) -> None:
+        self._body = body
+        self._trace = trace
+        self._method = method
+        self._url = url
+
+    @property
+    def size(self) -> int | None:
+        """The body's size in bytes, if it is known."""
+        return self._body.size
+
+    async def next_chunk(self) -> bytes:
+        """Return the body's next chunk, of which all listeners have heard."""
+        chunk = await self._body.next_chunk()
+        if chunk:
+            await self._trace.notify(
+                "request_chunk_sent", method=self._method, url=self._url, chunk=chunk
+            )
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the body."""
+        await self._body.aclose()

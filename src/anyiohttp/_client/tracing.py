@@ -1,0 +1,296 @@
+"""`TraceConfig`: what can be known of a request on its way, and what each event tells.
+
+Knows: the events' names and parameters (aiohttp's).
+Must not know: when they happen.
+Called by: users make configurations; `request_trace` sends their signals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Final
+
+from multidict import CIMultiDict
+from yarl import URL
+
+from .._message.response import ClientResponse
+from .signals import Signal
+
+__all__ = (
+    "EVENTS",
+    "TraceConfig",
+    "TraceConnectionCreateEndParams",
+    "TraceConnectionCreateStartParams",
+    "TraceConnectionQueuedEndParams",
+    "TraceConnectionQueuedStartParams",
+    "TraceConnectionReuseconnParams",
+    "TraceDnsCacheHitParams",
+    "TraceDnsCacheMissParams",
+    "TraceDnsResolveHostEndParams",
+    "TraceDnsResolveHostStartParams",
+    "TraceRequestChunkSentParams",
+    "TraceRequestEndParams",
+    "TraceRequestExceptionParams",
+    "TraceRequestHeadersSentParams",
+    "TraceRequestRedirectParams",
+    "TraceRequestStartParams",
+    "TraceResponseChunkReceivedParams",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRequestStartParams:
+    """A request begins.
+
+    Args:
+        method: as it will be sent.
+        url: with its query and fragment, without credentials.
+        headers: the user's own fields; what is changed here is sent.
+    """
+
+    method: str
+    url: URL
+    headers: CIMultiDict[str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRequestEndParams:
+    """The response is there, and goes to the caller.
+
+    Args:
+        method: of the last hop.
+        url: of the last hop.
+        headers: the user's own fields, as `TraceRequestStartParams` showed them.
+        response: its body has not been read.
+    """
+
+    method: str
+    url: URL
+    headers: CIMultiDict[str] = field(repr=False)
+    response: ClientResponse
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRequestExceptionParams:
+    """The request failed, or was cancelled.
+
+    Args:
+        method: of the last hop.
+        url: of the last hop.
+        headers: the user's own fields.
+        exception: what the caller gets.
+    """
+
+    method: str
+    url: URL
+    headers: CIMultiDict[str] = field(repr=False)
+    exception: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRequestRedirectParams:
+    """A response redirects, and redirects are followed.
+
+    Args:
+        method: of the hop that ends.
+        url: of the hop that ends.
+        headers: the user's own fields, before any are dropped for the next hop.
+        response: the one that redirects.
+    """
+
+    method: str
+    url: URL
+    headers: CIMultiDict[str] = field(repr=False)
+    response: ClientResponse
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRequestHeadersSentParams:
+    """A hop's head is about to be sent on its connection.
+
+    Args:
+        method: of the hop.
+        url: of the hop, without its fragment.
+        headers: all fields, but for what says that a body's size is not known.
+    """
+
+    method: str
+    url: URL
+    headers: CIMultiDict[str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRequestChunkSentParams:
+    """A piece of the body is about to be sent.
+
+    Args:
+        method: of the hop.
+        url: of the hop, without its fragment.
+        chunk: as it goes out, but for the transfer's framing: inside its content coding.
+    """
+
+    method: str
+    url: URL
+    chunk: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceResponseChunkReceivedParams:
+    """The whole body was read by ``response.read()`` or what uses it, such as ``json()``.
+
+    Args:
+        method: of the request that was answered.
+        url: of the request that was answered, without its fragment.
+        chunk: the body.
+    """
+
+    method: str
+    url: URL
+    chunk: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceConnectionQueuedStartParams:
+    """All connections that there may be are in use: the call waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceConnectionQueuedEndParams:
+    """The wait is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceConnectionCreateStartParams:
+    """A connection is about to be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceConnectionCreateEndParams:
+    """The connection was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceConnectionReuseconnParams:
+    """A kept connection will carry the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceDnsResolveHostStartParams:
+    """The resolver is about to be asked.
+
+    Args:
+        host: for whose addresses.
+    """
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class TraceDnsResolveHostEndParams:
+    """The resolver has answered.
+
+    Args:
+        host: for whose addresses it was asked.
+    """
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class TraceDnsCacheHitParams:
+    """The addresses are known, or somebody else is asking for them right now.
+
+    Args:
+        host: whose.
+    """
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class TraceDnsCacheMissParams:
+    """The addresses are not known.
+
+    Args:
+        host: whose.
+    """
+
+    host: str
+
+
+#: What each event tells, by its name; the signal's is ``on_`` and this name.
+EVENTS: Final[dict[str, Callable[..., object]]] = {
+    "request_start": TraceRequestStartParams,
+    "request_chunk_sent": TraceRequestChunkSentParams,
+    "response_chunk_received": TraceResponseChunkReceivedParams,
+    "request_end": TraceRequestEndParams,
+    "request_exception": TraceRequestExceptionParams,
+    "request_redirect": TraceRequestRedirectParams,
+    "connection_queued_start": TraceConnectionQueuedStartParams,
+    "connection_queued_end": TraceConnectionQueuedEndParams,
+    "connection_create_start": TraceConnectionCreateStartParams,
+    "connection_create_end": TraceConnectionCreateEndParams,
+    "connection_reuseconn": TraceConnectionReuseconnParams,
+    "dns_resolvehost_start": TraceDnsResolveHostStartParams,
+    "dns_resolvehost_end": TraceDnsResolveHostEndParams,
+    "dns_cache_hit": TraceDnsCacheHitParams,
+    "dns_cache_miss": TraceDnsCacheMissParams,
+    "request_headers_sent": TraceRequestHeadersSentParams,
+}
+
+
+class TraceConfig:
+    """Functions that are told of what happens to each request of a session.
+
+    Append ``async`` functions of (session, context, params) to the signals, then give the
+    configuration to ``ClientSession(trace_configs=[…])``, which freezes it. One configuration may
+    serve any number of sessions. A function runs where the event happens and holds the request up;
+    what it raises fails the request.
+
+    Args:
+        trace_config_ctx_factory: makes the context that the functions share for one request; called
+            with ``trace_request_ctx=``, what the request was given under that name.
+    """
+
+    def __init__(
+        self, trace_config_ctx_factory: Callable[..., SimpleNamespace] = SimpleNamespace
+    ) -> None:
+        self._make_context = trace_config_ctx_factory
+        self.on_request_start: Final[Signal[TraceRequestStartParams]] = Signal(self)
+        self.on_request_chunk_sent: Final[Signal[TraceRequestChunkSentParams]] = Signal(self)
+        self.on_response_chunk_received: Final[Signal[TraceResponseChunkReceivedParams]] = Signal(
+            self
+        )
+        self.on_request_end: Final[Signal[TraceRequestEndParams]] = Signal(self)
+        self.on_request_exception: Final[Signal[TraceRequestExceptionParams]] = Signal(self)
+        self.on_request_redirect: Final[Signal[TraceRequestRedirectParams]] = Signal(self)
+        self.on_connection_queued_start: Final[Signal[TraceConnectionQueuedStartParams]] = Signal(
+            self
+        )
+        self.on_connection_queued_end: Final[Signal[TraceConnectionQueuedEndParams]] = Signal(self)
+        self.on_connection_create_start: Final[Signal[TraceConnectionCreateStartParams]] = Signal(
+            self
+        )
+        self.on_connection_create_end: Final[Signal[TraceConnectionCreateEndParams]] = Signal(self)
+        self.on_connection_reuseconn: Final[Signal[TraceConnectionReuseconnParams]] = Signal(self)
+        self.on_dns_resolvehost_start: Final[Signal[TraceDnsResolveHostStartParams]] = Signal(self)
+        self.on_dns_resolvehost_end: Final[Signal[TraceDnsResolveHostEndParams]] = Signal(self)
+        self.on_dns_cache_hit: Final[Signal[TraceDnsCacheHitParams]] = Signal(self)
+        self.on_dns_cache_miss: Final[Signal[TraceDnsCacheMissParams]] = Signal(self)
+        self.on_request_headers_sent: Final[Signal[TraceRequestHeadersSentParams]] = Signal(self)
+
+    def trace_config_ctx(self, trace_request_ctx: object = None) -> SimpleNamespace:
+        """Return a new context for one request."""
+        return self._make_context(trace_request_ctx=trace_request_ctx)
+
+    def signal(self, event: str) -> Signal[object]:
+        """Return the signal of an event of `EVENTS`."""
+        signal: Signal[object] = getattr(self, f"on_{event}")
+        return signal
+
+    def freeze(self) -> None:
+        """Close all signals; done by the session that gets the configuration."""
+        for event in EVENTS:
+            self.signal(event).freeze()
