@@ -40,9 +40,11 @@ MESSAGE_SEES = "_protocol.base"
 
 PURE = {
     "_client.auth",
+    "_client.challenges",
     "_client.cookie_files",
     "_client.cookie_store",
     "_client.cookies",
+    "_client.digest",
     "_client.headers",
     "_client.netrc",
     "_client.proxies",

@@ -7,6 +7,7 @@ begin with an underscore are not.
 from ._client.auth import BasicAuth, encode_basic_auth
 from ._client.contexts import RequestContext
 from ._client.cookies import CookieJar, DummyCookieJar
+from ._client.digest_auth import DigestAuthMiddleware
 from ._client.one_shot import request
 from ._client.options import RequestKwargs
 from ._client.request import ClientHandlerType, ClientMiddlewareType, ClientRequest
@@ -134,6 +135,7 @@ __all__ = (
     "ContentTypeError",
     "CookieJar",
     "DefaultResolver",
+    "DigestAuthMiddleware",
     "DummyCookieJar",
     "Fingerprint",
     "FingerprintMismatch",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 import anyio
@@ -21,6 +22,7 @@ from anyiohttp import (
     ClientRequest,
     ClientResponse,
     ContentDecodingError,
+    DigestAuthMiddleware,
 )
 from anyiohttp._client.tracing import EVENTS
 from anyiohttp.testing import NO_FAULTS, Address, Faults, Peer
@@ -526,6 +528,21 @@ async def middleware(stage: Stage) -> Victim:
 
     async def victim() -> None:
         await stage.fetch("once", middlewares=(retry,))
+
+    return victim
+
+
+@scenario("Digest, asked for and answered", timed=True)
+async def digest(stage: Stage) -> Victim:
+    stage.open_origin()
+    middleware = DigestAuthMiddleware("user", "password")
+
+    async def victim() -> None:
+        marker = stage.marker()
+        url = stage.path("guarded", marker)
+        body = BytesIO(b"x" * 500)
+        async with stage.session.post(url, data=body, middlewares=(middleware,)) as response:
+            judge(await response.read(), marker.encode())
 
     return victim
 

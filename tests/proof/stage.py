@@ -104,11 +104,20 @@ class Origin:
             "/once/{marker}": self.once,
             "/more/{marker}": self.more,
             "/cut/{marker}": self.cut,
+            "/guarded/{marker}": self.guarded,
         }
 
     async def echo(self, request: Request) -> Response:
         await request.read()
         return Response(200, request.params[-1].encode())
+
+    async def guarded(self, request: Request) -> Response:
+        """It wants Digest credentials, of whom does not matter."""
+        if "Authorization" in request.headers:
+            return await self.later(request)
+        await turns(3)
+        fields = [("WWW-Authenticate", 'Digest realm="r", nonce="n", qop="auth-int"')]
+        return Response(401, b"who?", fields)
 
     async def last(self, request: Request) -> Response:
         """The connection ends afterwards, and nobody was told that it would."""

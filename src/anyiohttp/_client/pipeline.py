@@ -16,8 +16,8 @@ Each step is ``async (request, handle) → response``: it may change the request
 6. `SendCookies` asks the jar before, and feeds it after.
 7. `ChooseProxy` decides through which proxy the hop goes.
 8. `DropExpectation` sends once more without ``Expect`` when the server refuses to be asked.
-9. `Resend` sends once more when a kept connection turns out to be dead.
-10. `RunMiddlewares`: the user's own steps, which see the request as it will be sent.
+9. `RunMiddlewares`: the user's own steps, which see the request as it will be sent.
+10. `Resend` sends once more when a kept connection turns out to be dead.
 11. `Send`: lease a connection, exchange, make the response.
 
 Cancellation passes through every step. A step that holds a response it will not return closes it
@@ -37,13 +37,14 @@ from yarl import URL
 from .._message.response import ClientResponse
 from .._protocol.base import Body, Exchange, RequestHead
 from ..abc import AbstractCookieJar
-from ..exceptions import BodyNotReplayableError, ClientConnectionError, TooManyRedirects
+from ..exceptions import ClientConnectionError, TooManyRedirects
 from .auth import BasicAuth, authorization_for
 from .cookies import merge_cookie_header
+from .middlewares import rewind
 from .netrc import netrc_auth
 from .proxies import environment_proxy, proxy_route
 from .redirects import REDIRECTS, plan_redirect
-from .request import ClientMiddlewareType, ClientRequest, RequestOptions
+from .request import ClientRequest, RequestOptions
 from .request_trace import RequestTrace, TracedBody
 from .retries import may_resend
 from .urls import same_origin
@@ -213,7 +214,7 @@ class FollowRedirects:
         for name in plan.drop_headers:
             following.headers.popall(name, None)
         if plan.keep_body:
-            await _rewind(request)
+            await rewind(request)
         else:
             following.body = None
         if plan.auth is not None or plan.cross_origin:
@@ -227,23 +228,6 @@ class FollowRedirects:
         if trace is not None:
             trace.at_hop(plan.method, plan.url, plan.drop_headers)
         return following
-
-
-async def _rewind(request: ClientRequest) -> None:
-    """Take the body back to its start.
-
-    Raises:
-        BodyNotReplayableError: it was consumed and cannot be had again.
-    """
-    body = request.body
-    if body is None:
-        return
-    if body.consumed:
-        raise BodyNotReplayableError(
-            f"{request.method} {request.url} must be sent again, but its body was consumed and "
-            "cannot be replayed; send bytes or a seekable file, or set allow_redirects=False"
-        )
-    await body.rewind()
 
 
 class Authorize:
@@ -340,7 +324,7 @@ class DropExpectation:
         if body is None or body.consumed:
             return response
         response.release()
-        await _rewind(request)
+        await rewind(request)
         request.drop_expectation()
         return await handle(request)
 
@@ -363,44 +347,8 @@ class Resend:
                 replayable=body is None or not body.consumed,
             ):
                 raise
-        await _rewind(request)
+        await rewind(request)
         return await handle(request)
-
-
-class RunMiddlewares:
-    """Run the user's middlewares, the first one outermost; close what they got if cancelled."""
-
-    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
-        middlewares = request.options.middlewares
-        if not middlewares:
-            return await handle(request)
-        got: list[ClientResponse] = []
-        handle = _noting(handle, got)
-        for middleware in reversed(middlewares):
-            handle = _around(middleware, handle)
-        try:
-            return await handle(request)
-        except Exception:
-            raise  # a middleware's own error may carry the response to the caller
-        except BaseException:
-            # A middleware that is cancelled has no reason to know that it holds a connection.
-            for response in got:
-                response.close()
-            raise
-
-
-def _noting(handle: Handler, got: list[ClientResponse]) -> Handler:
-    async def noting(request: ClientRequest) -> ClientResponse:
-        response = await handle(request)
-        got.append(response)
-        return response
-
-    return noting
-
-
-def _around(middleware: ClientMiddlewareType, handle: Handler) -> Handler:
-    # Positional, because users name the second parameter as they like.
-    return lambda request: middleware(request, handle)
 
 
 class Send:

@@ -224,6 +224,7 @@ class ClientRequest:
         twin.redirected = self.redirected
         twin.crossed_origin = self.crossed_origin
         twin.trace = self.trace
+        twin.proxy = self.proxy
         return twin
 
     def head(self) -> RequestHead:

@@ -30,6 +30,7 @@ from .auth import BasicAuth
 from .contexts import RequestContext
 from .cookies import CookieJar
 from .headers import DefaultHeaders
+from .middlewares import RunMiddlewares
 from .options import UNSET, RequestKwargs, _Unset, timeout_from
 from .pipeline import (
     Authorize,
@@ -39,7 +40,6 @@ from .pipeline import (
     Handler,
     RaiseForStatusStep,
     Resend,
-    RunMiddlewares,
     Send,
     SendCookies,
     Settle,
@@ -184,8 +184,8 @@ class ClientSession:
             SendCookies(self._cookie_jar),
             ChooseProxy(self._trust_env and connector.takes_proxy),
             DropExpectation(),
-            Resend(),
             RunMiddlewares(),
+            Resend(),
         )
         inner = build_pipeline(steps, Send(connector, self._make_response))
         return build_pipeline([Settle()], inner), build_pipeline([Settle(), Trace()], inner)
