@@ -4,6 +4,7 @@
 begin with an underscore are not.
 """
 
+from . import hdrs as hdrs
 from ._client.auth import BasicAuth, encode_basic_auth
 from ._client.contexts import RequestContext
 from ._client.cookies import CookieJar, DummyCookieJar
@@ -35,6 +36,9 @@ from ._client.uploads import UploadTracker
 from ._connect.connectors import BaseConnector, ProxyConnector, TCPConnector, UnixConnector
 from ._connect.fingerprint import Fingerprint
 from ._connect.resolver import DefaultResolver, ThreadedResolver
+from ._message.chain_map import ChainMapProxy
+from ._message.coding_libraries import set_zlib_backend
+from ._message.etags import ETag
 from ._message.formdata import FormData
 from ._message.multipart import MultipartWriter
 from ._message.payloads import (
@@ -99,9 +103,11 @@ from .exceptions import (
     UploadAbortedError,
     WSServerHandshakeError,
 )
+from .typedefs import AddrInfoType, SocketFactoryType
 
 __all__ = (
     "PAYLOAD_REGISTRY",
+    "AddrInfoType",
     "AsyncIterablePayload",
     "BaseConnector",
     "BasicAuth",
@@ -111,6 +117,7 @@ __all__ = (
     "BufferedReaderPayload",
     "BytesIOPayload",
     "BytesPayload",
+    "ChainMapProxy",
     "ClientConnectionError",
     "ClientConnectionResetError",
     "ClientConnectorCertificateError",
@@ -137,6 +144,7 @@ __all__ = (
     "DefaultResolver",
     "DigestAuthMiddleware",
     "DummyCookieJar",
+    "ETag",
     "Fingerprint",
     "FingerprintMismatch",
     "ForeignEventLoopError",
@@ -165,6 +173,7 @@ __all__ = (
     "ServerDisconnectedError",
     "ServerFingerprintMismatch",
     "ServerTimeoutError",
+    "SocketFactoryType",
     "SocketTimeoutError",
     "StreamConsumedError",
     "StreamReader",
@@ -199,8 +208,10 @@ __all__ = (
     "__version__",
     "encode_basic_auth",
     "get_payload",
+    "hdrs",
     "payload_type",
     "request",
+    "set_zlib_backend",
 )
 
 HttpVersion10 = HTTP_10

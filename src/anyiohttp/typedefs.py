@@ -8,6 +8,7 @@ Called by: every layer, and users who annotate their own wrappers.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -15,12 +16,15 @@ from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy, 
 from yarl import URL
 
 __all__ = (
+    "AddrInfoType",
+    "JSONBytesEncoder",
     "JSONDecoder",
     "JSONEncoder",
     "LooseCookies",
     "LooseHeaders",
     "PathLike",
     "Query",
+    "SocketFactoryType",
     "StrOrURL",
 )
 
@@ -49,6 +53,12 @@ Query: TypeAlias = (
 
 #: JSON is untyped by nature: any value goes in, any value comes out.
 JSONEncoder: TypeAlias = Callable[[Any], str]
+JSONBytesEncoder: TypeAlias = Callable[[Any], bytes]
 JSONDecoder: TypeAlias = Callable[[str], Any]
 
 PathLike: TypeAlias = str | os.PathLike[str]
+
+#: An entry of ``getaddrinfo``: family, type, protocol, canonical name, socket address.
+AddrInfoType: TypeAlias = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
+#: Makes a socket that will be connected to the address given (``socket_factory=``).
+SocketFactoryType: TypeAlias = Callable[[AddrInfoType], socket.socket]

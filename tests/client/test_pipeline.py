@@ -507,7 +507,9 @@ async def test_the_tracker_is_settled_whatever_happens(loopback: LoopbackServer)
         with pytest.raises(anyiohttp.ClientConnectorError):
             await session.get("http://no-such.invalid/", upload_tracker=tracker)
         assert tracker.upload_complete.done()
-        assert isinstance(tracker.upload_complete.exception(), anyiohttp.ClientConnectorError)
+        outcome = tracker.upload_complete.exception()
+        assert isinstance(outcome, anyiohttp.UploadAbortedError)  # nothing was uploaded, as aiohttp
+        assert isinstance(outcome.__cause__, anyiohttp.ClientConnectorError)
 
 
 async def test_an_expectation_that_failed_is_dropped(scripted_server: StartScripted) -> None:

@@ -1053,6 +1053,8 @@ async def test_tracker(loopback: LoopbackServer, make: Callable[[], Any], size: 
     tracker = anyiohttp.UploadTracker()
     outcome = tracker.upload_complete
     assert (tracker.attempts, tracker.bytes_written, outcome.done()) == (0, 0, False)
+    with pytest.raises(RuntimeError, match="under way"):
+        outcome.result()
     async with anyiohttp.ClientSession(loopback.url) as session:
         async with session.post("echo", data=make(), upload_tracker=tracker) as response:
             assert response.status == 200
@@ -1060,10 +1062,32 @@ async def test_tracker(loopback: LoopbackServer, make: Callable[[], Any], size: 
         assert tracker.bytes_written == size
         assert outcome.done()
         assert outcome.exception() is None
+        outcome.result()
         await outcome
         with pytest.raises(RuntimeError, match="already bound"):
             await session.post("echo", upload_tracker=tracker)
         assert outcome.exception() is None
+
+
+@pytest.mark.parametrize("body", [b"x" * 8192, BIG])
+async def test_tracker_counts_before_compression(loopback: LoopbackServer, body: bytes) -> None:
+    tracker = anyiohttp.UploadTracker()
+    async with (
+        anyiohttp.ClientSession(loopback.url) as session,
+        session.post("upload", data=body, compress="deflate", upload_tracker=tracker) as response,
+    ):
+        assert (await response.json())["size"] < len(body)
+    assert tracker.bytes_written == len(body)
+
+
+async def test_tracker_of_a_closed_session() -> None:
+    session = anyiohttp.ClientSession()
+    await session.close()
+    tracker = anyiohttp.UploadTracker()
+    with pytest.raises(RuntimeError, match="closed"):
+        await session.get("http://localhost/", upload_tracker=tracker)
+    assert tracker.attempts == 0
+    assert isinstance(tracker.upload_complete.exception(), anyiohttp.UploadAbortedError)
 
 
 async def test_tracker_seen_from_another_task(scripted_server: StartScripted) -> None:
@@ -1105,9 +1129,13 @@ async def test_tracker_of_a_call_that_fails() -> None:
         async with anyiohttp.ClientSession() as session:
             with pytest.raises(anyiohttp.ClientError) as caught:
                 await session.post(url, data=data, upload_tracker=tracker)
-        assert tracker.upload_complete.exception() is caught.value
-        with pytest.raises(type(caught.value)):
+        outcome = tracker.upload_complete.exception()
+        assert isinstance(outcome, anyiohttp.UploadAbortedError)
+        assert outcome.__cause__ is caught.value
+        with pytest.raises(anyiohttp.UploadAbortedError):
             await tracker.upload_complete
+        with pytest.raises(anyiohttp.UploadAbortedError):
+            tracker.upload_complete.result()
 
 
 async def test_tracker_of_a_cancelled_call(scripted_server: StartScripted) -> None:

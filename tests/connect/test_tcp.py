@@ -13,13 +13,13 @@ from anyio.lowlevel import checkpoint
 from tests.connect.peers import address, blackhole, listening, refused_port
 
 from anyiohttp._connect.tcp import (
-    AddrInfo,
     TCPOptions,
     connect_socket,
     interleaved,
     open_tcp,
 )
 from anyiohttp.abc import ResolveResult
+from anyiohttp.typedefs import AddrInfoType
 
 pytestmark = pytest.mark.anyio
 
@@ -129,7 +129,7 @@ class HeldSocket(socket.socket):
     far: socket.socket
 
     @classmethod
-    def make(cls, _: AddrInfo) -> HeldSocket:
+    def make(cls, _: AddrInfoType) -> HeldSocket:
         near, far = socket.socketpair()
         sock = cls(fileno=near.detach())
         sock.far = far
@@ -157,7 +157,7 @@ async def test_of_two_that_connect_at_once_one_is_closed(cancelled: bool) -> Non
     made: list[HeldSocket] = []
     won: list[object] = []
 
-    def factory(info: AddrInfo) -> socket.socket:
+    def factory(info: AddrInfoType) -> socket.socket:
         made.append(HeldSocket.make(info))
         return made[-1]
 
@@ -215,9 +215,9 @@ async def test_cancelled_at_any_moment_leaves_nothing() -> None:
 
 
 async def test_the_socket_factory_gets_what_getaddrinfo_gives() -> None:
-    seen: list[AddrInfo] = []
+    seen: list[AddrInfoType] = []
 
-    def factory(info: AddrInfo) -> socket.socket:
+    def factory(info: AddrInfoType) -> socket.socket:
         seen.append(info)
         return socket.socket(*info[:3])
 
@@ -230,7 +230,7 @@ async def test_the_socket_factory_gets_what_getaddrinfo_gives() -> None:
 
 @pytest.mark.parametrize("delay", [None, 0])
 async def test_a_factorys_own_error_passes_through(delay: float | None) -> None:
-    def factory(info: AddrInfo) -> socket.socket:
+    def factory(info: AddrInfoType) -> socket.socket:
         raise LookupError("no sockets today")
 
     options = TCPOptions(happy_eyeballs_delay=delay, socket_factory=factory)
@@ -269,9 +269,9 @@ async def test_a_connection_to_oneself_is_refused() -> None:
 
 
 async def test_zones() -> None:
-    seen: list[AddrInfo] = []
+    seen: list[AddrInfoType] = []
 
-    def factory(info: AddrInfo) -> socket.socket:
+    def factory(info: AddrInfoType) -> socket.socket:
         seen.append(info)
         raise OSError(errno.EMFILE, "enough")
 
@@ -292,7 +292,7 @@ async def test_sockets_of_another_family_are_not_tuned(unix_path: object) -> Non
             def connect_ex(self, _: object) -> int:  # type: ignore[override]
                 return super().connect_ex(str(unix_path))
 
-        def factory(_: AddrInfo) -> socket.socket:
+        def factory(_: AddrInfoType) -> socket.socket:
             return Diverted(socket.AF_UNIX)
 
         stream = await open_tcp([address(80)], replace(DEFAULTS, socket_factory=factory))
@@ -335,7 +335,7 @@ async def test_interleaving_goes_with_a_delay(
 ) -> None:
     tried: list[int] = []
 
-    def factory(info: AddrInfo) -> socket.socket:
+    def factory(info: AddrInfoType) -> socket.socket:
         tried.append(info[4][1])
         raise OSError(errno.EMFILE, "enough")
 

@@ -378,6 +378,9 @@ class Send:
         if self._connector.force_close and _CONNECTION not in request.headers:
             request.headers[_CONNECTION] = "close"  # RFC 9112 9.6: the peer should know
         head = request.head()
+        tracker = request.options.upload_tracker
+        if tracker is not None:
+            tracker.begin()
         lease = await self._connector.acquire(key, call)
         request.reused_connection = lease.reused
         try:
@@ -385,10 +388,11 @@ class Send:
             if request.trace is not None:
                 body = await _tell_of_sending(request, request.trace, head, body)
             exchange = await lease.exchange(head, body, call)
-        except BaseException:
+        except BaseException as exc:
             lease.release()
+            if tracker is not None and isinstance(exc, Exception):
+                tracker.failed(exc)
             raise
-        tracker = request.options.upload_tracker
         if tracker is not None:
             tracker.answered(sent=exchange.request_sent)
         response = self._make_response(request, exchange)

@@ -7,15 +7,15 @@ Called by: `session`, once for each call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from multidict import CIMultiDict
 from yarl import URL
 
-from .._message.payloads import CompressedPayload, JsonPayload, Payload, make_payload
+from .._message.payloads import CompressedPayload, Payload, make_payload
 from .._net.call import Call
 from ..exceptions import InvalidRequestError
-from ..typedefs import JSONEncoder, LooseCookies, LooseHeaders, Query, StrOrURL
+from ..typedefs import LooseCookies, LooseHeaders, Query, StrOrURL
 from .auth import BasicAuth, credentials_from_url
 from .headers import DefaultHeaders, content_encoding
 from .options import merged
@@ -33,7 +33,8 @@ class Preparation:
         options: how requests are carried out that say nothing else.
         headers: sent with every request.
         params: the query that every request's own is merged with.
-        json_serialize: makes text of what is given as ``json=``.
+        make_json: makes a body of what is given as ``json=``.
+        request_class: a subclass of `ClientRequest` to be made instead.
     """
 
     def __init__(
@@ -42,13 +43,15 @@ class Preparation:
         options: RequestOptions,
         headers: DefaultHeaders,
         params: Query,
-        json_serialize: JSONEncoder,
+        make_json: Callable[[object], Payload],
+        request_class: type[ClientRequest] = ClientRequest,
     ) -> None:
         self.base_url = base_url
         self.options = options
         self.headers = headers
         self.params = params
-        self.json_serialize = json_serialize
+        self.make_json = make_json
+        self.request_class = request_class
 
     def request(
         self,
@@ -95,7 +98,7 @@ class Preparation:
         body = self._body(data, json, options.compress, fields)
         if body is not None:
             self.headers.describe_body(fields, body, skip_auto_headers)
-        request = ClientRequest(
+        request = self.request_class(
             # Not everything stays outside of ASCII in upper case.
             method.upper() if method.isascii() else method,
             full_url,
@@ -119,7 +122,7 @@ class Preparation:
         if json is not None:
             if data is not None:
                 raise ValueError("data and json parameters can not be used at the same time")
-            body: Payload = JsonPayload(json, dumps=self.json_serialize)
+            body = self.make_json(json)
         elif data is None:
             return None
         else:

@@ -9,7 +9,7 @@ users read and change it.
 from __future__ import annotations
 
 import ssl as ssl_module
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from yarl import URL
 
 from .._connect.fingerprint import Fingerprint
 from .._connect.key import ProxyRoute
-from .._message.payloads import Payload
+from .._message.payloads import CompressedPayload, Payload, make_payload
 from .._message.response import ClientResponse, RequestInfo, ResponseOptions
 from .._net.call import Call
 from .._net.deadlines import DEFAULT_TIMEOUT, ClientTimeout
@@ -28,7 +28,7 @@ from ..typedefs import LooseCookies, LooseHeaders, StrOrURL
 from .auth import BasicAuth
 from .contexts import RequestContext
 from .request_trace import RequestTrace
-from .uploads import TrackedBody, UploadTracker
+from .uploads import TrackedBody, UploadTracker, close_replaced
 from .urls import authority_of, http_scheme, request_target
 
 __all__ = (
@@ -41,6 +41,8 @@ __all__ = (
 )
 
 _EXPECT = istr("Expect")
+#: What depends on the body, and is the protocol's to say.
+_FRAMING = (istr("Content-Length"), istr("Transfer-Encoding"))
 
 RaiseForStatus = bool | Callable[[ClientResponse], Awaitable[None]]
 #: Runs a request: the connection itself, or the next middleware around it.
@@ -90,6 +92,7 @@ class RequestOptions:
     version: HttpVersion = HTTP_11
     trace_request_ctx: object = None
     upload_tracker: UploadTracker | None = None
+    response_class: type[ClientResponse] = ClientResponse
 
 
 class RequestMaker(Protocol):
@@ -197,6 +200,68 @@ class ClientRequest:
             return False
         return self.options.expect100 or self.headers.get(_EXPECT, "").lower() == "100-continue"
 
+    @property
+    def original_url(self) -> URL:
+        """The same as ``url`` (aiohttp's name for the URL with its fragment)."""
+        return self.url
+
+    @property
+    def version(self) -> HttpVersion:
+        """The HTTP version that is asked for."""
+        return self.options.version
+
+    @property
+    def chunked(self) -> bool | None:
+        """Whether the body goes out in chunks; ``None`` leaves it to the body."""
+        return self.options.chunked
+
+    @property
+    def compress(self) -> str | None:
+        """The content coding that the body is put into."""
+        return "deflate" if self.options.compress is True else self.options.compress or None
+
+    @property
+    def ssl(self) -> ssl_module.SSLContext | bool | Fingerprint:
+        """How TLS is to be done; ``True`` leaves it to the connector."""
+        return self.options.tls.ssl
+
+    @property
+    def server_hostname(self) -> str | None:
+        """The name to send and verify instead of the URL's host."""
+        return self.options.tls.server_hostname
+
+    @property
+    def response_class(self) -> type[ClientResponse]:
+        """What is made of the answer; may be set."""
+        return self.options.response_class
+
+    @response_class.setter
+    def response_class(self, cls: type[ClientResponse]) -> None:
+        self.options = replace(self.options, response_class=cls)
+
+    def update_body(self, body: object) -> Coroutine[object, object, None]:
+        """Send another body, and close the one before when the result is awaited.
+
+        Header fields that the new body brings along are added where the request has none; those
+        that said how long the old one was are gone.
+
+        Args:
+            body: whatever may be given as ``data=``; ``None`` for no body.
+
+        Raises:
+            InvalidBodyError: it cannot be sent.
+        """
+        old = self.body
+        self.body = new = None if body is None else make_payload(body)
+        for framing in _FRAMING:
+            self.headers.popall(framing, None)
+        if new is not None:
+            for name, value in new.headers.items():
+                self.headers.setdefault(name, value)
+            if self.compress is not None and new is not old:
+                self.body = new = CompressedPayload(new, self.compress)
+        return close_replaced(old, new)
+
     def drop_expectation(self) -> None:
         """Send the body without waiting from now on."""
         self.options = replace(self.options, expect100=False)
@@ -262,9 +327,8 @@ class ClientRequest:
         """Return the body in the terms of the protocol layer."""
         body = self.body
         tracker = self.options.upload_tracker
-        if tracker is not None:
-            tracker.begin()
-            return None if body is None else TrackedBody(body, tracker)
         if body is None:
             return None
+        if tracker is not None:
+            return TrackedBody(body, tracker)
         return body if body.at_hand is None else body.at_hand

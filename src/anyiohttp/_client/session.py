@@ -13,6 +13,7 @@ from __future__ import annotations
 import json as json_module
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TypeVar, Unpack
 
@@ -20,12 +21,13 @@ from multidict import CIMultiDict
 
 from .._connect.connectors import BaseConnector, TCPConnector
 from .._message.limits import MAX_DECOMPRESSED_RATIO, BodyLimits
+from .._message.payloads import JsonBytesPayload, JsonPayload, Payload
 from .._message.reader import DEFAULT_LIMIT
 from .._message.response import ClientResponse, ResponseOptions
 from .._net.deadlines import DEFAULT_TIMEOUT, ClientTimeout
 from .._protocol.base import HTTP_11, Exchange, HttpVersion, MessageLimits
 from ..abc import AbstractCookieJar
-from ..typedefs import JSONEncoder, LooseCookies, LooseHeaders, Query, StrOrURL
+from ..typedefs import JSONBytesEncoder, JSONEncoder, LooseCookies, LooseHeaders, Query, StrOrURL
 from .auth import BasicAuth
 from .contexts import RequestContext
 from .cookies import CookieJar
@@ -78,6 +80,8 @@ class ClientSession:
             never to where a redirect leads.
         params: the query that every request's own is merged with.
         json_serialize: makes text of what is given as ``json=``.
+        json_serialize_bytes: makes bytes of it instead.
+        request_class: a subclass of `ClientRequest` to be made instead.
         response_class: a subclass of `ClientResponse` to be made instead.
         version: ``HttpVersion10`` or ``HttpVersion11``.
         cookie_jar: keeps cookies; `DummyCookieJar` to keep none.
@@ -120,6 +124,8 @@ class ClientSession:
         auth: BasicAuth | None = None,
         params: Query = None,
         json_serialize: JSONEncoder = json_module.dumps,
+        json_serialize_bytes: JSONBytesEncoder | None = None,
+        request_class: type[ClientRequest] = ClientRequest,
         response_class: type[ClientResponse] = ClientResponse,
         version: HttpVersion = HTTP_11,
         cookie_jar: AbstractCookieJar | None = None,
@@ -153,18 +159,23 @@ class ClientSession:
             limits=MessageLimits(max_line_size, max_field_size, max_headers),
             middlewares=tuple(middlewares),
             version=HttpVersion(*version),
+            response_class=response_class,
         )
+        self._json_serialize = json_serialize
+        make_json: Callable[[object], Payload] = partial(JsonPayload, dumps=json_serialize)
+        if json_serialize_bytes is not None:
+            make_json = partial(JsonBytesPayload, dumps=json_serialize_bytes)
         self._preparation = Preparation(
             self._base_url,
             options,
             DefaultHeaders(headers, skip_auto_headers),
             params,
-            json_serialize,
+            make_json,
+            request_class,
         )
         self._auth = auth
-        self._response_class = response_class
         self._trust_env = trust_env
-        self._requote_redirect_url = requote_redirect_url
+        self._redirects = FollowRedirects(requote_redirect_url)
         self._cookie_jar = CookieJar() if cookie_jar is None else cookie_jar
         if cookies:
             self._cookie_jar.update_cookies(cookies)
@@ -179,7 +190,7 @@ class ClientSession:
         """Return what carries requests out: those that nobody traces, and the others."""
         steps: tuple[Step, ...] = (
             RaiseForStatusStep(),
-            FollowRedirects(self._requote_redirect_url),
+            self._redirects,
             Authorize(self._auth, self._base_url, self._trust_env),
             SendCookies(self._cookie_jar),
             ChooseProxy(self._trust_env and connector.takes_proxy),
@@ -258,14 +269,14 @@ class ClientSession:
     async def _request(
         self, method: str, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
     ) -> ClientResponse:
-        if self.closed:
-            raise RuntimeError("Session is closed")
         tracker = kwargs.get("upload_tracker")
         if tracker is None and not self._trace_configs:
+            self._raise_if_closed()
             return await self._handle(self._preparation.request(self, method, url, **kwargs))
         if tracker is not None:
             tracker.bind()
         try:
+            self._raise_if_closed()
             if headers := kwargs.get("headers"):
                 kwargs["headers"] = headers = CIMultiDict(headers)  # an iterator must do twice
             request = self._preparation.request(self, method, url, **kwargs)
@@ -281,8 +292,12 @@ class ClientSession:
         request.call.observer = request.trace
         return await self._handle_traced(request)
 
+    def _raise_if_closed(self) -> None:
+        if self.closed:
+            raise RuntimeError("Session is closed")
+
     def _make_response(self, request: ClientRequest, exchange: Exchange) -> ClientResponse:
-        return self._response_class(
+        return request.options.response_class(
             request.method,
             request.url,
             exchange=exchange,
@@ -386,7 +401,7 @@ class ClientSession:
     @property
     def json_serialize(self) -> JSONEncoder:
         """Makes text of what is given as ``json=``."""
-        return self._preparation.json_serialize
+        return self._json_serialize
 
     @property
     def raise_for_status(self) -> RaiseForStatus:
@@ -410,5 +425,9 @@ class ClientSession:
 
     @property
     def requote_redirect_url(self) -> bool:
-        """Whether ``Location`` is quoted anew."""
-        return self._requote_redirect_url
+        """Whether ``Location`` is quoted anew; may be set."""
+        return self._redirects.requote
+
+    @requote_redirect_url.setter
+    def requote_redirect_url(self, requote: bool) -> None:
+        self._redirects.requote = requote

@@ -11,10 +11,10 @@ from collections.abc import Generator
 
 import anyio
 
-from .._message.payloads import Payload
+from .._message.payloads import CompressedPayload, Payload
 from ..exceptions import UploadAbortedError
 
-__all__ = ("UploadOutcome", "UploadTracker")
+__all__ = ("TrackedBody", "UploadOutcome", "UploadTracker", "close_replaced")
 
 
 class UploadOutcome:
@@ -36,6 +36,17 @@ class UploadOutcome:
         """What ended the upload early; ``None`` if it was sent in full, or is not done."""
         return self._error
 
+    def result(self) -> None:
+        """Raise what ended the upload early, if something did.
+
+        Raises:
+            RuntimeError: it is not done.
+        """
+        if not self._ended.is_set():
+            raise RuntimeError("the upload is under way")
+        if self._error is not None:
+            raise self._error
+
     def settle(self, error: BaseException | None) -> None:
         """Note the end, once."""
         if not self._ended.is_set():
@@ -52,8 +63,9 @@ class UploadTracker:
     """Tracks the upload of a single request: pass a fresh one as ``upload_tracker=``.
 
     Attributes:
-        attempts: how often the body was begun: once more for each resend and redirect.
-        bytes_written: bytes of the body's content that the current attempt has passed on.
+        attempts: how often the request was sent out: once more for each resend and redirect.
+        bytes_written: bytes of the body's content, before they were compressed, that the current
+            attempt has passed on.
         upload_complete: settled when the request has its response, or has failed.
     """
 
@@ -63,6 +75,7 @@ class UploadTracker:
         self.upload_complete = UploadOutcome()
         self._bound = False
         self._sent = False
+        self._failure: Exception | None = None
         self._handed_over = 0
 
     def bind(self) -> None:
@@ -80,6 +93,7 @@ class UploadTracker:
         self.attempts += 1
         self.bytes_written = self._handed_over = 0
         self._sent = False
+        self._failure = None
 
     def hand_over(self, count: int) -> None:
         """Note that so many bytes are about to be sent; those before them have been."""
@@ -92,15 +106,25 @@ class UploadTracker:
         if sent:
             self.hand_over(0)
 
+    def failed(self, error: Exception) -> None:
+        """Note that the attempt failed while it had a connection."""
+        self._failure = error
+
     def finish(self, error: BaseException | None) -> None:
         """Note that the request has ended: no further attempt begins.
 
-        A cancellation is the caller's own and not for whoever awaits the outcome.
+        What ended it before or after it had a connection was no error of the upload, and a
+        cancellation is the caller's own: the outcome is an `UploadAbortedError` then, which has it
+        as its cause.
         """
-        cancelled = error is not None and not isinstance(error, Exception)
-        if cancelled or (error is None and not self._sent):
-            error = UploadAbortedError("The request body was not fully sent")
-        self.upload_complete.settle(error)
+        if error is None and self._sent:
+            self.upload_complete.settle(None)
+        elif error is not None and error is self._failure:
+            self.upload_complete.settle(error)
+        else:
+            aborted = UploadAbortedError("The request body was not fully sent")
+            aborted.__cause__ = error
+            self.upload_complete.settle(aborted)
 
 
 class TrackedBody:
@@ -114,6 +138,7 @@ class TrackedBody:
     def __init__(self, body: Payload, tracker: UploadTracker) -> None:
         self._body = body
         self._tracker = tracker
+        self._seen = 0
 
     @property
     def size(self) -> int | None:
@@ -123,10 +148,22 @@ class TrackedBody:
     async def next_chunk(self) -> bytes:
         """Return the body's next chunk; the one before it has been sent by now."""
         self._tracker.hand_over(0)
-        chunk = await self._body.next_chunk()
-        self._tracker.hand_over(len(chunk))
+        body = self._body
+        chunk = await body.next_chunk()
+        seen = body.taken if isinstance(body, CompressedPayload) else self._seen + len(chunk)
+        self._tracker.hand_over(seen - self._seen)
+        self._seen = seen
         return chunk
 
     async def aclose(self) -> None:
         """Close the body."""
         await self._body.aclose()
+
+
+async def close_replaced(old: Payload | None, new: Payload | None) -> None:
+    """Close a body that another one has taken the place of.
+
+    Cancelled, it leaves no more open than the old body's own closing does.
+    """
+    if old is not None and old is not new:
+        await old.aclose()

@@ -15,11 +15,11 @@ from typing import TypedDict, Unpack
 from yarl import URL
 
 from ..abc import AbstractResolver
+from ..typedefs import SocketFactoryType
 from .base_connector import UNSET, BaseConnector, DialingConnector, MaybeSeconds, checked_ssl
 from .dialing import Dialer, DialOptions
 from .fingerprint import Fingerprint
 from .key import Credentials, ProxyRoute, SSLSetting
-from .tcp import SocketFactory
 
 __all__ = ("BaseConnector", "ProxyConnector", "TCPConnector", "UnixConnector")
 
@@ -84,7 +84,7 @@ class TCPConnector(DialingConnector):
         timeout_ceil_threshold: float = 5,
         happy_eyeballs_delay: float | None = 0.25,
         interleave: int | None = None,
-        socket_factory: SocketFactory | None = None,
+        socket_factory: SocketFactoryType | None = None,
         ssl_shutdown_timeout: float | None = 0,
     ) -> None:
         super().__init__(
@@ -158,7 +158,7 @@ class TCPSettings(TypedDict, total=False):
     timeout_ceil_threshold: float
     happy_eyeballs_delay: float | None
     interleave: int | None
-    socket_factory: SocketFactory | None
+    socket_factory: SocketFactoryType | None
     ssl_shutdown_timeout: float | None
 
 

@@ -31,9 +31,10 @@ from ..exceptions import (
     ClientProxyConnectionError,
     UnixClientConnectorError,
 )
+from ..typedefs import SocketFactoryType
 from .key import ConnectionKey, ProxyRoute
 from .resolver import DNSCache, ThreadedResolver, as_literal
-from .tcp import Connect, SocketFactory, TCPOptions, open_tcp
+from .tcp import Connect, TCPOptions, open_tcp
 from .tls import start_tls
 from .tls_sessions import TLSSessions
 from .tunnels import open_tunnel, port_of
@@ -69,7 +70,7 @@ class DialOptions:
     local_addr: tuple[str, int] | None = None
     happy_eyeballs_delay: float | None = 0.25
     interleave: int | None = None
-    socket_factory: SocketFactory | None = None
+    socket_factory: SocketFactoryType | None = None
     path: str | bytes | os.PathLike[str] | None = None
     connect: Connect | None = None
 

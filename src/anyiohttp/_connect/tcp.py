@@ -24,22 +24,15 @@ from anyio.abc import TaskGroup
 from .._net.sockets import socket_stream
 from .._net.streams import NetworkStream
 from ..abc import ResolveResult
+from ..typedefs import AddrInfoType, SocketFactoryType
 
 __all__ = (
-    "AddrInfo",
     "Connect",
-    "SocketFactory",
     "TCPOptions",
     "connect_socket",
     "interleaved",
     "open_tcp",
 )
-
-#: An entry of ``getaddrinfo``: family, type, protocol, canonical name, socket address.
-AddrInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
-
-#: Makes a socket that will be connected to the address given.
-SocketFactory = Callable[[AddrInfo], socket.socket]
 
 #: Opens a stream to one address; raises ``OSError``, and leaves nothing behind if it is cancelled.
 Connect = Callable[[ResolveResult], Awaitable[NetworkStream]]
@@ -59,7 +52,7 @@ class TCPOptions:
     local_addr: tuple[str, int] | None = None
     happy_eyeballs_delay: float | None = 0.25
     interleave: int | None = None
-    socket_factory: SocketFactory | None = None
+    socket_factory: SocketFactoryType | None = None
     connect: Connect | None = None
 
 
@@ -227,7 +220,7 @@ async def connect_socket(address: ResolveResult, options: TCPOptions) -> socket.
     return sock
 
 
-def _make_socket(info: AddrInfo) -> socket.socket:
+def _make_socket(info: AddrInfoType) -> socket.socket:
     return socket.socket(info[0], info[1], info[2])
 
 
@@ -250,7 +243,7 @@ def _tune(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _addr_info(address: ResolveResult) -> AddrInfo:
+def _addr_info(address: ResolveResult) -> AddrInfoType:
     """Turn a resolver's answer into an entry of ``getaddrinfo``.
 
     Raises:

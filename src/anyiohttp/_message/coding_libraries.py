@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, Protocol
 
 from ..exceptions import ContentDecodingError, InvalidRequestError
@@ -28,7 +29,9 @@ __all__ = (
     "Encoder",
     "Member",
     "accept_encoding",
+    "fastest_zlib",
     "make_encoder",
+    "set_zlib_backend",
 )
 
 #: At most so much comes out of one step.
@@ -89,12 +92,29 @@ def _zstd() -> Any:
 
 
 @cache
-def _inflating_zlib() -> Any:
+def fastest_zlib() -> Any:
     """Return the fastest library with zlib's interface for reading; zlib itself is the slowest."""
     for package, name in (("isal", "isal.isal_zlib"), ("zlib_ng", "zlib_ng.zlib_ng")):
         if find_spec(package):
             return import_module(name)
     return zlib
+
+
+_chosen_zlib: Any = None
+
+
+def set_zlib_backend(lib: ModuleType) -> None:
+    """Read gzip and deflate by this library from now on, instead of the fastest one installed.
+
+    Args:
+        lib: has zlib's interface: `zlib`, ``isal.isal_zlib``, ``zlib_ng.zlib_ng``.
+    """
+    global _chosen_zlib
+    _chosen_zlib = lib
+
+
+def _inflating_zlib() -> Any:
+    return fastest_zlib() if _chosen_zlib is None else _chosen_zlib
 
 
 # --- one member: from the start of a coding to its end mark ------------------------------------

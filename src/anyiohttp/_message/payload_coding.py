@@ -41,6 +41,7 @@ class _CodedPayload(Payload):
             encoding=payload.encoding,
         )
         self._inner = payload
+        self._taken = 0
         self._encoder: _Encoder | None = None
         self._ended = False
 
@@ -64,11 +65,17 @@ class _CodedPayload(Payload):
     def autoclose(self) -> bool:
         return self._inner.autoclose
 
+    @property
+    def taken(self) -> int:
+        """How many bytes of the inner body have been taken in since the start."""
+        return self._taken
+
     async def next_chunk(self) -> bytes:
         if self._encoder is None:
             self._encoder = self._make_encoder()
         while not self._ended:
             chunk = await self._inner.next_chunk()
+            self._taken += len(chunk)
             if not chunk:
                 self._ended = True
                 return self._encoder.flush()
@@ -83,7 +90,7 @@ class _CodedPayload(Payload):
 
     async def rewind(self) -> None:
         await self._inner.rewind()
-        self._encoder, self._ended = None, False
+        self._encoder, self._ended, self._taken = None, False, 0
 
     async def aclose(self) -> None:
         self._encoder, self._ended = None, False

@@ -1,0 +1,142 @@
+"""A pytest plugin: aiohttp's tests see our client where they ask for aiohttp's.
+
+aiohttp's server, its test utilities and what these are made of stay as they are: each module of
+them was imported before and keeps the names that it has. Only what the tests themselves import is
+exchanged: the names of ``aiohttp``, and the modules of its client, which are made anew of our
+public names. A name that we do not have is a `Missing`, which fails as soon as it is used, so that
+no test can pass by testing aiohttp.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+import types
+from typing import Any, NoReturn
+
+import aiohttp
+import aiohttp.pytest_plugin
+import aiohttp.test_utils
+import aiohttp.web
+from aiohttp import payload as their_payload
+
+import anyiohttp
+
+__all__ = ("Missing", "swap")
+
+#: Modules of aiohttp that hold its client. Others are shared with the server, or are the server.
+CLIENT_MODULES = (
+    "abc",
+    "client",
+    "client_exceptions",
+    "client_middleware_digest_auth",
+    "client_middlewares",
+    "client_proto",
+    "client_reqrep",
+    "client_ws",
+    "connector",
+    "cookiejar",
+    "_cookie_helpers",
+    "formdata",
+    "hdrs",
+    "helpers",
+    "http",
+    "multipart",
+    "payload",
+    "resolver",
+    "streams",
+    "tracing",
+    "typedefs",
+)
+#: What those modules hold that is no part of a client, or is a fact about the machine.
+SHARED = frozenset(
+    {
+        ("helpers", "DEFAULT_CHUNK_SIZE"),
+        ("helpers", "IS_MACOS"),
+        ("helpers", "IS_WINDOWS"),
+        ("abc", "AbstractStreamWriter"),
+        ("http", "WS_KEY"),
+        ("payload", "_CLOSE_FUTURES"),
+        ("typedefs", "Handler"),
+    }
+)
+
+
+class Missing:
+    """A name of aiohttp's that we do not have."""
+
+    def __init__(self, name: str) -> None:
+        self.__name = name
+
+    def __fail(self) -> NoReturn:
+        raise AssertionError(f"{self.__name} is not there")
+
+    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
+        self.__fail()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self.__fail()
+
+    def __mro_entries__(self, bases: object) -> NoReturn:
+        self.__fail()
+
+
+def ours(module: str, name: str) -> Any:
+    """Return what we have under the name that is ``name`` in aiohttp's module ``module``."""
+    if hasattr(anyiohttp, name):
+        return getattr(anyiohttp, name)
+    try:
+        return getattr(importlib.import_module(f"anyiohttp.{module}"), name)
+    except (ImportError, AttributeError):
+        return Missing(f"aiohttp.{module}.{name}")
+
+
+def swap() -> None:
+    """Put our names where tests look for aiohttp's."""
+    for name in CLIENT_MODULES:
+        theirs = importlib.import_module(f"aiohttp.{name}")
+        twin = types.ModuleType(theirs.__name__, theirs.__doc__)
+        for attribute, value in vars(theirs).items():
+            if attribute.startswith("__"):
+                continue
+            origin = getattr(value, "__module__", None) or "aiohttp"
+            foreign = isinstance(value, types.ModuleType) or not origin.startswith("aiohttp")
+            if foreign or (name, attribute) in SHARED:
+                setattr(twin, attribute, value)
+            else:
+                setattr(twin, attribute, ours(name, attribute))
+        sys.modules[theirs.__name__] = twin
+        setattr(aiohttp, name, twin)
+    for name in aiohttp.__all__:
+        if name in ("GunicornUVLoopWebWorker", "GunicornWebWorker"):
+            continue
+        if not isinstance(getattr(aiohttp, name), types.ModuleType):
+            setattr(aiohttp, name, ours("__init__", name))
+    utils = aiohttp.test_utils
+    utils.ClientSession = anyiohttp.ClientSession  # type: ignore[misc,assignment]
+    utils._RequestContextManager = anyiohttp.RequestContext  # type: ignore[attr-defined]
+    utils._WSRequestContextManager = anyiohttp.RequestContext  # type: ignore[attr-defined]
+
+
+class OurBody(their_payload.Payload):
+    """One of our payloads as the body of a response of aiohttp's server."""
+
+    _value: anyiohttp.Payload
+
+    def __init__(self, value: anyiohttp.Payload, **kwargs: Any) -> None:
+        super().__init__(value, **kwargs)
+        self._size = value.size
+        self._headers.update(value.headers)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        raise TypeError("our bodies are sent, not decoded")
+
+    async def write(self, writer: Any) -> None:
+        await self._value.write(writer)
+
+
+their_payload.PAYLOAD_REGISTRY.register(OurBody, anyiohttp.Payload)
+functools.cache(swap)()
