@@ -104,6 +104,9 @@ def test_the_docstring_draws_the_whole_tree() -> None:
         ("InvalidRequestError", ValueError),
         ("InvalidBodyError", TypeError),
         ("StreamConsumedError", RuntimeError),
+        ("DownloadFileError", OSError),
+        ("DownloadTooSlowError", TimeoutError),
+        ("DownloadListError", ValueError),
         ("BodyNotReplayableError", exceptions.ClientPayloadError),
         ("ContentDecodingError", exceptions.ClientPayloadError),
         ("MalformedResponseError", exceptions.ClientResponseError),
@@ -151,6 +154,13 @@ def _samples() -> dict[str, exceptions.ClientError]:
         exceptions.NonHttpUrlClientError(URL("ftp://user:secret@example.org/")),
         exceptions.NonHttpUrlRedirectClientError("ftp://user:secret@example.org/"),
         exceptions.UnixClientConnectorError("/run/x", key, REFUSED),
+        exceptions.DownloadError("text"),
+        exceptions.DownloadFileError(errno.ENOSPC, "No space left on device", "/x/y"),
+        exceptions.DownloadInterruptedError("broke off", 17),
+        exceptions.DownloadTooSlowError("too slow", 17),
+        exceptions.DownloadChangedError("text"),
+        exceptions.DownloadMismatchError("text"),
+        exceptions.DownloadListError("text"),
     ]
     connector_errors = (
         exceptions.ClientConnectorError,

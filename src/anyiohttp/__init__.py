@@ -4,6 +4,9 @@
 begin with an underscore are not.
 """
 
+import importlib
+from typing import TYPE_CHECKING
+
 from . import hdrs as hdrs
 from ._client.auth import BasicAuth, encode_basic_auth
 from ._client.contexts import RequestContext
@@ -81,6 +84,13 @@ from .exceptions import (
     ConnectionTimeoutError,
     ContentDecodingError,
     ContentTypeError,
+    DownloadChangedError,
+    DownloadError,
+    DownloadFileError,
+    DownloadInterruptedError,
+    DownloadListError,
+    DownloadMismatchError,
+    DownloadTooSlowError,
     FingerprintMismatch,
     ForeignEventLoopError,
     InvalidBodyError,
@@ -104,6 +114,22 @@ from .exceptions import (
     WSServerHandshakeError,
 )
 from .typedefs import AddrInfoType, SocketFactoryType
+
+if TYPE_CHECKING:
+    from .downloads import (
+        DownloadBatch,
+        DownloadItem,
+        DownloadKwargs,
+        DownloadOutcome,
+        DownloadResult,
+        Progress,
+        RateLimit,
+        Retries,
+        SegmentProgress,
+        download,
+        download_all,
+        parse_download_list,
+    )
 
 __all__ = (
     "PAYLOAD_REGISTRY",
@@ -143,6 +169,18 @@ __all__ = (
     "CookieJar",
     "DefaultResolver",
     "DigestAuthMiddleware",
+    "DownloadBatch",
+    "DownloadChangedError",
+    "DownloadError",
+    "DownloadFileError",
+    "DownloadInterruptedError",
+    "DownloadItem",
+    "DownloadKwargs",
+    "DownloadListError",
+    "DownloadMismatchError",
+    "DownloadOutcome",
+    "DownloadResult",
+    "DownloadTooSlowError",
     "DummyCookieJar",
     "ETag",
     "Fingerprint",
@@ -164,11 +202,15 @@ __all__ = (
     "NonHttpUrlClientError",
     "NonHttpUrlRedirectClientError",
     "Payload",
+    "Progress",
     "ProxyConnector",
+    "RateLimit",
     "RedirectClientError",
     "RequestContext",
     "RequestInfo",
     "RequestKwargs",
+    "Retries",
+    "SegmentProgress",
     "ServerConnectionError",
     "ServerDisconnectedError",
     "ServerFingerprintMismatch",
@@ -206,9 +248,12 @@ __all__ = (
     "UploadTracker",
     "WSServerHandshakeError",
     "__version__",
+    "download",
+    "download_all",
     "encode_basic_auth",
     "get_payload",
     "hdrs",
+    "parse_download_list",
     "payload_type",
     "request",
     "set_zlib_backend",
@@ -216,3 +261,32 @@ __all__ = (
 
 HttpVersion10 = HTTP_10
 HttpVersion11 = HTTP_11
+
+#: What is loaded when somebody asks for it: who downloads nothing does not pay for downloads.
+_LAZY = {
+    "DownloadBatch": ".downloads",
+    "DownloadItem": ".downloads",
+    "DownloadKwargs": ".downloads",
+    "DownloadOutcome": ".downloads",
+    "DownloadResult": ".downloads",
+    "Progress": ".downloads",
+    "RateLimit": ".downloads",
+    "Retries": ".downloads",
+    "SegmentProgress": ".downloads",
+    "download": ".downloads",
+    "download_all": ".downloads",
+    "parse_download_list": ".downloads",
+}
+
+
+def __getattr__(name: str) -> object:
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(module, __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -44,7 +44,14 @@ The tree (aiohttp's names and bases; ``+`` marks a second, built-in base)::
     │   └── NonHttpUrlRedirectClientError         + RedirectClientError
     ├── BodyNotReplayableError                    + ClientPayloadError
     ├── StreamConsumedError                       + RuntimeError
-    └── UploadAbortedError
+    ├── UploadAbortedError
+    └── DownloadError
+        ├── DownloadFileError                     + OSError
+        ├── DownloadInterruptedError
+        │   └── DownloadTooSlowError              + TimeoutError
+        ├── DownloadChangedError
+        ├── DownloadMismatchError
+        └── DownloadListError                     + ValueError
 
 Which one is raised when:
 
@@ -56,7 +63,9 @@ Which one is raised when:
 * the peer sent something that is not HTTP → ``MalformedResponseError``;
 * a limit of ``ClientTimeout`` ran out → one of the ``ServerTimeoutError`` family, which says
   phase, host and seconds;
-* the caller asked for something that must not be sent → ``InvalidRequestError`` or ``InvalidURL``.
+* the caller asked for something that must not be sent → ``InvalidRequestError`` or ``InvalidURL``;
+* a download could not be completed though its requests were well → one of the ``DownloadError``
+  family; of a request that failed for good it is the request's own error.
 """
 
 from __future__ import annotations
@@ -90,6 +99,13 @@ __all__ = (
     "ConnectionTimeoutError",
     "ContentDecodingError",
     "ContentTypeError",
+    "DownloadChangedError",
+    "DownloadError",
+    "DownloadFileError",
+    "DownloadInterruptedError",
+    "DownloadListError",
+    "DownloadMismatchError",
+    "DownloadTooSlowError",
     "FingerprintMismatch",
     "ForeignEventLoopError",
     "InvalidBodyError",
@@ -521,6 +537,50 @@ class InvalidUrlRedirectClientError(InvalidUrlClientError, RedirectClientError):
 
 class NonHttpUrlRedirectClientError(NonHttpUrlClientError, RedirectClientError):
     """A redirect leads to a scheme this client does not speak."""
+
+
+# --- downloads ------------------------------------------------------------------------------
+
+
+class DownloadError(ClientError):
+    """A download could not be completed. Nothing stands under its final name."""
+
+
+class DownloadFileError(DownloadError, OSError):
+    """The file cannot be written: disk full, no permission, in the way, in use."""
+
+
+class DownloadInterruptedError(DownloadError):
+    """The download broke off again and again; its cause is the last failure.
+
+    Args:
+        message: what was tried, how often, and what is there.
+        received: how many bytes are kept for the next time.
+    """
+
+    def __init__(self, message: str = "", received: int = 0) -> None:
+        super().__init__(message, received)
+        self.message = message
+        self.received = received
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class DownloadTooSlowError(DownloadInterruptedError, TimeoutError):
+    """Less came than ``min_speed`` asks for."""
+
+
+class DownloadChangedError(DownloadError):
+    """The file changes on its server while it is downloaded, or mirrors have different ones."""
+
+
+class DownloadMismatchError(DownloadError):
+    """What came is not what was promised: its size or its digest is another. It was deleted."""
+
+
+class DownloadListError(DownloadError, ValueError):
+    """A list of downloads (text or metalink) is malformed, or names a file outside."""
 
 
 #: Where a password holds what usually ends an authority, or the ``//`` was forgotten.

@@ -1,0 +1,452 @@
+"""The part file and its journal: everything that blocks. Called in worker threads.
+
+Knows: the file system: locks, preallocation, writing at offsets, syncing, atomic renaming; hashes.
+Must not know: HTTP, event loops.
+Called by: ``writing``, ``task``.
+
+Beside ``name`` there are ``name.part``, as large as the whole from the beginning, and
+``name.part.journal``. The final name appears in one step, when the whole is on the disk. A part
+file is locked while it is written: two downloads into one file do not mix, in one process or two.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..exceptions import DownloadFileError
+from .digests import Hash
+from .journal import Identity, JournalWriter, Recorded, decode
+from .naming import JOURNAL_SUFFIX, PART_SUFFIX
+
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ("Block", "PartFile")
+
+#: So many records are kept before the journal is written anew, with ranges joined.
+_MAX_LINES = 4096
+_MAX_JOURNAL = 1024 * 1024
+_READ = 1024 * 1024
+#: The kernel takes no more pieces at a time.
+_MAX_PIECES = 512
+_FLAGS = (
+    os.O_RDWR
+    | os.O_CREAT
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_HINTS = {
+    errno.ENOSPC: "make room and start again",
+    errno.EDQUOT: "make room and start again",
+    errno.EFBIG: "the file system or a limit (ulimit -f) allows no file of this size",
+    errno.EACCES: "choose a directory that may be written",
+    errno.EPERM: "choose a directory that may be written",
+    errno.EROFS: "choose a directory that may be written",
+    errno.ENOENT: "make the directory first",
+    errno.ENOTDIR: "make the directory first",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Bytes to be written.
+
+    Args:
+        offset: where.
+        pieces: what.
+        check: goes over the bytes too, if there is one.
+    """
+
+    offset: int
+    pieces: Sequence[bytes]
+    check: Hash | None = None
+
+    @property
+    def size(self) -> int:
+        """How many bytes."""
+        return sum(map(len, self.pieces))
+
+
+class PartFile:
+    """A file that is not complete yet, and what is known of it.
+
+    Args:
+        target: the final name.
+        sync_every: seconds between two times at which it is brought to the disk while it grows.
+
+    Attributes:
+        recorded: what is there; ``None`` before `open` or `begin`.
+        hashes: go along while bytes are written in order.
+
+    All methods block. They exclude each other, so that none runs on a file that another closes.
+    """
+
+    def __init__(self, target: Path, *, sync_every: float = 30.0) -> None:
+        self.target = target
+        self.part = target.with_name(target.name + PART_SUFFIX)
+        self.journal = target.with_name(target.name + JOURNAL_SUFFIX)
+        self.recorded: Recorded | None = None
+        self.hashes: dict[str, Hash] = {}
+        self._writer = JournalWriter()
+        self._boot = _boot_id()
+        self._sync_every = sync_every
+        self._synced_at = time.monotonic()
+        self._lock = threading.Lock()
+        self._file = -1
+        self._log = -1
+
+    # --- beginning ---
+
+    def open(self) -> Recorded | None:
+        """Open and lock the part file, which is made if there is none; return what it holds.
+
+        Raises:
+            DownloadFileError: it cannot be written, another download writes it, or it is somebody
+                else's.
+        """
+        with self._lock, self._told("open"):
+            self._file = self._open_locked()
+            size = os.fstat(self._file).st_size
+            recorded = self._read_journal()
+            if recorded is not None and recorded.written.end <= size:
+                self.recorded = recorded
+            return self.recorded
+
+    def _open_locked(self) -> int:
+        while True:
+            file = os.open(self.part, _FLAGS, 0o666)
+            try:
+                _lock(file)
+                # Whoever had it before may have renamed it in this moment.
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(file), self.part.stat()):
+                        return file
+            except BlockingIOError:
+                os.close(file)
+                raise DownloadFileError(
+                    errno.EBUSY, "another download is writing it", str(self.part)
+                ) from None
+            except BaseException:
+                os.close(file)
+                raise
+            os.close(file)
+
+    def _read_journal(self) -> Recorded | None:
+        try:
+            with self.journal.open("rb") as file:
+                return decode(file.read(2 * _MAX_JOURNAL), self._boot)
+        except FileNotFoundError:
+            if os.fstat(self._file).st_size:
+                raise DownloadFileError(
+                    errno.EEXIST,
+                    "it has no journal, so it is not a part of this download: move it away",
+                    str(self.part),
+                ) from None
+            return None
+
+    def begin(self, identity: Identity) -> None:
+        """Forget what is there, and make room for the file.
+
+        Raises:
+            DownloadFileError: there is no room.
+        """
+        with self._lock, self._told("make room for"):
+            self._check()
+            self.recorded = Recorded(identity)
+            self.hashes = {name: Hash(name) for name in self.hashes}
+            # In this order: what is not empty has a journal.
+            os.ftruncate(self._file, 0)
+            self._rewrite_journal()
+            if identity.size:
+                _preallocate(self._file, identity.size)
+
+    def resume(self, identity: Identity) -> None:
+        """Go on with what is there.
+
+        Raises:
+            DownloadFileError: the journal cannot be written.
+        """
+        with self._lock, self._told("go on with"):
+            self._check()
+            assert self.recorded is not None
+            self.recorded.identity = identity
+            self._rewrite_journal()
+
+    def expect(self, algorithm: str) -> None:
+        """Hash what is written from now on."""
+        self.hashes.setdefault(algorithm, Hash(algorithm))
+
+    # --- writing ---
+
+    def write(self, blocks: Sequence[Block]) -> None:
+        """Write blocks, then note in the journal that they are there.
+
+        Raises:
+            DownloadFileError: the disk is full, or fails.
+        """
+        with self._lock, self._told("write"):
+            self._check()
+            assert self.recorded is not None
+            lines = []
+            try:
+                for block in blocks:
+                    _write_at(self._file, block.offset, block.pieces)
+                    end = block.offset + block.size
+                    self.recorded.written.add(block.offset, end)
+                    lines.append(self._writer.wrote(block.offset, end))
+                    for running in (
+                        *self.hashes.values(),
+                        *((block.check,) if block.check else ()),
+                    ):
+                        running.update(block.offset, block.pieces)
+            finally:
+                self._append(b"".join(lines))
+            if time.monotonic() - self._synced_at >= self._sync_every:
+                self._sync()
+            if self._writer.lines > _MAX_LINES:
+                self._rewrite_journal()
+
+    def sync(self) -> None:
+        """Bring what was written to the disk."""
+        with self._lock, self._told("sync"):
+            self._check()
+            self._sync()
+
+    def _sync(self) -> None:
+        assert self.recorded is not None
+        os.fsync(self._file)
+        self._synced_at = time.monotonic()
+        self.recorded.synced = self.recorded.written.copy()
+        self._append(self._writer.synced())
+
+    def _append(self, lines: bytes) -> None:
+        while lines:
+            lines = lines[os.write(self._log, lines) :]
+
+    def _rewrite_journal(self) -> None:
+        """Put a new journal in the place of the old one, in one step."""
+        assert self.recorded is not None
+        new = self.journal.with_name(self.journal.name + ".new")
+        file = os.open(new, _FLAGS | os.O_TRUNC, 0o666)
+        try:
+            text = self._writer.begin(self.recorded, self._boot)
+            while text:
+                text = text[os.write(file, text) :]
+            if self.recorded.synced:
+                os.fsync(file)
+            new.replace(self.journal)
+        except BaseException:
+            os.close(file)
+            with suppress(OSError):
+                new.unlink()
+            raise
+        if self._log >= 0:
+            os.close(self._log)
+        self._log = file
+
+    # --- ending ---
+
+    def hash_more(self, algorithm: str, end: int, limit: int = 16 * 1024 * 1024) -> bytes | None:
+        """Read back what a hash has not seen; up to ``limit`` bytes, so that it takes not long.
+
+        Returns:
+            The digest, once the hash has come to ``end``; before, ``None``.
+        """
+        with self._lock, self._told("read"):
+            self._check()
+            running = self.hashes.setdefault(algorithm, Hash(algorithm))
+            stop = min(end, running.position + limit)
+            while running.position < stop:
+                data = _read_at(self._file, running.position, min(_READ, stop - running.position))
+                if not data:
+                    raise DownloadFileError(errno.EIO, "it has become shorter", str(self.part))
+                running.update(running.position, [data])
+            return running.digest() if running.position >= end else None
+
+    def publish(self, size: int, modified: float | None, *, overwrite: bool) -> None:
+        """Give the file its final name, in one step.
+
+        Args:
+            size: of the whole.
+            modified: its time stamp, in seconds since 1970.
+            overwrite: whether it may take the place of another.
+
+        Raises:
+            DownloadFileError: it cannot have that name.
+        """
+        with self._lock, self._told("name"):
+            self._check()
+            if os.fstat(self._file).st_size != size:
+                os.ftruncate(self._file, size)
+            if modified is not None:
+                with suppress(OSError, OverflowError, ValueError):  # a date the system cannot keep
+                    os.utime(self.part, (modified, modified))
+            os.fsync(self._file)
+            if sys.platform == "win32":
+                self._close_files()  # what is open cannot be renamed
+            if overwrite:
+                self.part.replace(self.target)
+            else:
+                _rename_new(self.part, self.target)
+            with suppress(FileNotFoundError):
+                self.journal.unlink()
+            _sync_directory(self.target.parent)
+
+    def discard(self) -> None:
+        """Delete what is there."""
+        with self._lock, self._told("delete"):
+            self._check()
+            self.recorded = None
+            with suppress(FileNotFoundError):
+                self.part.unlink()
+            with suppress(FileNotFoundError):
+                self.journal.unlink()
+
+    def close(self) -> None:
+        """Let go of the files. A part of which nothing is there is deleted."""
+        with self._lock:
+            if self._file < 0:
+                return
+            try:
+                if self._is_ours() and not (self.recorded and self.recorded.written):
+                    for path in (self.part, self.journal):
+                        with suppress(OSError):
+                            path.unlink()
+                elif not self._boot and self.recorded is not None:
+                    with suppress(OSError):  # nothing tells what holds after the next start
+                        self._sync()
+            finally:
+                self._close_files()
+
+    def _is_ours(self) -> bool:
+        with suppress(OSError):
+            return os.path.samestat(os.fstat(self._file), self.part.stat())
+        return False
+
+    def _close_files(self) -> None:
+        for file in (self._file, self._log):
+            if file >= 0:
+                os.close(file)
+        self._file = self._log = -1
+
+    def _check(self) -> None:
+        if self._file < 0:
+            raise DownloadFileError(errno.EBADF, "the download has ended", str(self.part))
+
+    @contextmanager
+    def _told(self, doing: str) -> Iterator[None]:
+        """Turn what the system says into an error that says what was tried and what to do."""
+        try:
+            yield
+        except DownloadFileError:
+            raise
+        except OSError as exc:
+            raise file_error(exc, doing, self.part) from exc
+
+
+def file_error(exc: OSError, doing: str, path: Path) -> DownloadFileError:
+    """Make the error for what the system said."""
+    number = exc.errno or errno.EIO
+    text = f"cannot {doing} it: {exc.strerror or exc}"
+    hint = _HINTS.get(number)
+    return DownloadFileError(number, f"{text}; {hint}" if hint else text, str(path))
+
+
+def _boot_id() -> str:
+    """Return what tells this start of the machine from all others; ``""`` if nothing does."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _lock(file: int) -> None:
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError as exc:  # a file system without locks
+            if exc.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+                raise
+
+
+def _preallocate(file: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file, 0, size)
+        except OSError as exc:
+            if exc.errno not in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+                raise
+        else:
+            return
+    os.ftruncate(file, size)
+
+
+def _write_at(file: int, offset: int, pieces: Sequence[bytes]) -> None:
+    for first in range(0, len(pieces), _MAX_PIECES):
+        some = pieces[first : first + _MAX_PIECES]
+        size = sum(map(len, some))
+        done = _write_some(file, offset, some)
+        if done < size:  # rare: a signal, or a disk that is nearly full
+            rest = memoryview(b"".join(some))[done:]
+            while rest:
+                rest = rest[_write_some(file, offset + size - len(rest), [rest]) :]
+        offset += size
+
+
+def _write_some(file: int, offset: int, pieces: Sequence[bytes | memoryview]) -> int:
+    if hasattr(os, "pwritev"):
+        return os.pwritev(file, pieces, offset)
+    os.lseek(file, offset, os.SEEK_SET)
+    return os.write(file, b"".join(pieces))
+
+
+def _read_at(file: int, offset: int, count: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(file, count, offset)
+    os.lseek(file, offset, os.SEEK_SET)
+    return os.read(file, count)
+
+
+def _rename_new(part: Path, target: Path) -> None:
+    """Rename, unless there is such a file already."""
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise DownloadFileError(
+            errno.EEXIST,
+            "a file of this name is there already; overwrite= replaces it",
+            str(target),
+        ) from None
+    except OSError:  # no links here
+        if target.exists():
+            raise DownloadFileError(
+                errno.EEXIST,
+                "a file of this name is there already; overwrite= replaces it",
+                str(target),
+            ) from None
+        part.replace(target)
+    else:
+        part.unlink()
+
+
+def _sync_directory(path: Path) -> None:
+    if sys.platform == "win32":
+        return
+    with suppress(OSError):  # some file systems have nothing to sync here
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
