@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import TracebackType
-from typing import TypeVar, Unpack
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from multidict import CIMultiDict
 
@@ -27,7 +27,15 @@ from .._message.response import ClientResponse, ResponseOptions
 from .._net.deadlines import DEFAULT_TIMEOUT, ClientTimeout
 from .._protocol.base import HTTP_11, Exchange, HttpVersion, MessageLimits
 from ..abc import AbstractCookieJar
-from ..typedefs import JSONBytesEncoder, JSONEncoder, LooseCookies, LooseHeaders, Query, StrOrURL
+from ..typedefs import (
+    JSONBytesEncoder,
+    JSONEncoder,
+    LooseCookies,
+    LooseHeaders,
+    PathLike,
+    Query,
+    StrOrURL,
+)
 from .auth import BasicAuth
 from .contexts import RequestContext
 from .cookies import CookieJar
@@ -55,6 +63,9 @@ from .request_trace import RequestTrace
 from .set_cookie import parse_response_cookies
 from .tracing import TraceConfig
 from .urls import check_base_url
+
+if TYPE_CHECKING:
+    from ..downloads import DownloadKwargs, DownloadResult
 
 __all__ = ("ClientSession",)
 
@@ -305,6 +316,23 @@ class ClientSession:
             options=request.options.reading,
             session=self,
         )
+
+    async def download(
+        self, url: StrOrURL, path: PathLike | None = None, **options: Unpack[DownloadKwargs]
+    ) -> DownloadResult:
+        """Download a file: resumable, over several connections, verified (see `download`).
+
+        Args:
+            url: what to download.
+            path: the file, or a directory; by default the working directory.
+            **options: `DownloadKwargs`: ``connections``, ``digest``, ``progress`` and so on.
+
+        Raises and cancellation: as `anyiohttp.download`.
+        """
+        # What is built on sessions is no part of them, and is loaded by who downloads.
+        from ..downloads import download
+
+        return await download(self, url, path, **options)
 
     # --- life ---
 
