@@ -96,6 +96,14 @@ PURE = {
     "downloads.retrying",
     "downloads.sources",
     "downloads.spans",
+    "cli.curl",
+    "cli.exit_codes",
+    "cli.formatting",
+    "cli.items",
+    "cli.plan",
+    "cli.settings",
+    "cli.timeline",
+    "cli.wire",
 }
 
 MAX_MODULE_LINES = 500

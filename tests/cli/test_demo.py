@@ -11,7 +11,7 @@ import pytest
 import trustme
 from tests.certs.authority import client_context, der, server_context
 
-from anyiohttp.cli import demo
+from anyiohttp.cli import backends, demo
 from anyiohttp.cli.demo import run_demo
 from anyiohttp.cli.demo_steps import STEPS, Stage, Step, Wrong, expect
 from anyiohttp.cli.loopback import serve
@@ -67,7 +67,8 @@ def test_what_is_not_installed(
     def find_spec(name: str) -> object:
         return None if name in missing else importlib.util.find_spec(name)
 
-    monkeypatch.setattr(demo, "find_spec", find_spec)
+    for module in (demo, backends):
+        monkeypatch.setattr(module, "find_spec", find_spec)
     monkeypatch.setattr(demo, "STEPS", ())
     assert run_demo() == 0
     assert "trio is not installed: pip install 'anyiohttp[trio]'" in capsys.readouterr().out

@@ -1,79 +1,97 @@
-"""``python -m anyiohttp``: arguments, and the fetch of a URL."""
+"""The program: its commands, its help, shell completion, and what there is without click."""
 
 from __future__ import annotations
 
 import runpy
+import shlex
+import shutil
+import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from importlib.util import find_spec
 
+import click
 import pytest
-from anyio.from_thread import start_blocking_portal
+from tests.cli.conftest import PROGRAM
 
-from anyiohttp.cli.loopback import LoopbackServer, Request, Response, Send, serve
-from anyiohttp.cli.loopback.handlers import pattern
+from anyiohttp.cli import main as main_module
+from anyiohttp.cli.app import program
+from anyiohttp.cli.exit_codes import ExitCode
 from anyiohttp.cli.main import main
+from anyiohttp.cli.manual import Manual
+
+COMMANDS = [command for command in program().commands.values() if isinstance(command, Manual)]
+each_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[LoopbackServer]:
-    """A loopback server in a thread: the commands bring event loops of their own."""
-
-    async def cut_short(request: Request) -> Response:
-        async def write(send: Send) -> None:
-            await send(b"half")
-
-        return Response(writer=write, size=8, silent_close=True)
-
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(serve(routes={"/cut": cut_short})) as running,
-    ):
-        yield running
+def test_all_are_manual() -> None:
+    assert len(COMMANDS) == len(program().commands)
 
 
-def test_get_to_standard_output(
-    server: LoopbackServer, capfdbinary: pytest.CaptureFixture[bytes]
-) -> None:
-    url = str(server.url / "headers")
-    assert main(["get", url, "-H", "X-One: 1", "--header", "X-Two:2"]) == 0
-    output, errors = capfdbinary.readouterr()
-    assert b'["X-One", "1"]' in output
-    assert b'["X-Two", "2"]' in output
-    assert errors.startswith(b"200 OK, ")
+@each_command
+def test_each_command_has_a_page(command: Manual, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.name is not None
+    assert main([command.name, "--help"]) == 0
+    page = capsys.readouterr().out
+    assert f"anyiohttp {command.name} - {command.page.summary}" in " ".join(page.split())
+    for title in ("NAME:", "SYNOPSIS:", "DESCRIPTION:", "EXAMPLES:", "EXIT STATUS:"):
+        assert f"\n{title}\n" in f"\n{page}"
+    for code in ExitCode:
+        assert f"\n  {int(code)} " in page
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.opts[-1] in page
+            assert parameter.help
+            assert parameter.help.endswith(".")
+    assert main(["help", command.name]) == 0
+    assert capsys.readouterr().out == page
 
 
-def test_get_to_a_file(
-    server: LoopbackServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    target = tmp_path / "body"
-    url = server.url / "redirect-to" % {"url": "/stream/300000"}
-    assert main(["get", str(url), "-o", str(target)]) == 0
-    assert target.read_bytes() == pattern(300_000)
-    assert "300000 bytes" in (told := capsys.readouterr().err)
-    assert "after 1 redirects" in told
+@each_command
+def test_each_example_can_be_parsed(command: Manual) -> None:
+    assert command.page.examples
+    for _, line in command.page.examples:
+        line = line.rpartition("| ")[2].partition(" > ")[0]
+        line = line.removeprefix('eval "$(').removesuffix(')"')
+        program_name, name, *rest = shlex.split(line)
+        assert (program_name, name) == ("anyiohttp", command.name)
+        command.make_context(name, rest)
 
 
-def test_get_tells_failures(
-    server: LoopbackServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["get", str(server.url / "status/404")]) == 1
-    assert "404 Not Found" in capsys.readouterr().err
-    assert main(["get", "nonsense"]) == 1
-    assert capsys.readouterr().err.startswith("InvalidUrlClientError: ")
-    assert main(["get", str(server.url / "cut"), "-o", str(tmp_path / "body")]) == 1
-    assert "ClientPayloadError" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+def test_the_program_has_a_page(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--help"], ["help"]):
+        assert main(arguments) == 0
+        page = capsys.readouterr().out
+        for command in COMMANDS:
+            assert f"\n  {command.name} " in page
+    assert main([]) == ExitCode.USAGE
+    assert capsys.readouterr().err == page
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["get"], ["get", "http://x", "-H", "no colon"], ["demo", "--backend", "x"]]
+    ("arguments", "said"),
+    [
+        (["nonsense"], "No such command"),
+        (["get"], "Missing argument 'URL'"),
+        (["get", "http://x", "-H", "no colon"], "'no colon' is not 'Name: value'"),
+        (["get", "http://x", "word"], "'word' is no item"),
+        (["get", "http://"], "there is no host"),
+        (["get", "http://x", "--pin", "x"], "'x' is not sha256:…"),
+        (["get", "http://x", "--cert", "/nowhere"], "'/nowhere' does not exist"),
+        (["get", "http://x", "--key", __file__], "--key needs --cert"),
+        (["get", "http://x", "--auth-type", "digest"], "--auth-type needs --auth"),
+        (["get", "http://x", "--unix-socket", "/s", "--proxy", "http://p"], "exclude each other"),
+        (["get", "http://x", "-b", "x"], "'x' is not NAME=VALUE"),
+        (["post", "http://x", "@a", "-d", "b"], "can only be given once"),
+        (["demo", "--backend", "x"], "'x' is not one of"),
+    ],
 )
-def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    assert "usage: python -m anyiohttp" in capsys.readouterr().err
+def test_wrong_arguments(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == ExitCode.USAGE
+    told = capsys.readouterr().err
+    assert said in " ".join(told.split())
+    assert "Usage: anyiohttp" in told
 
 
 def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,9 +102,96 @@ def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out.startswith("anyiohttp 0.")
 
 
-def test_demo_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[object] = []
-    monkeypatch.setattr("anyiohttp.cli.main.run_demo", lambda backends: asked.append(backends) or 0)
-    assert main(["demo", "--backend", "trio"]) == 0
-    assert main(["demo"]) == 0
-    assert asked == [["trio"], None]
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (["demo"], None),
+        (["demo", "--backend", "trio"], ["trio"]),
+        (["demo", "--backend=trio", "--backend", "uvloop"], ["trio", "uvloop"]),
+    ],
+)
+@pytest.mark.parametrize("with_click", [True, False])
+def test_demo_command(
+    arguments: list[str], asked: list[str] | None, with_click: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not with_click:
+        _without_click(monkeypatch)
+    got: list[object] = []
+
+    def run_demo(backends: object) -> int:
+        got.append(backends)
+        return 1
+
+    monkeypatch.setattr("anyiohttp.cli.app.run_demo", run_demo)
+    monkeypatch.setattr("anyiohttp.cli.demo.run_demo", run_demo)
+    assert main(arguments) == 1
+    assert [None if each is None else list(each) for each in got] == [asked]
+
+
+def _without_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        main_module, "find_spec", lambda name: None if name == "click" else find_spec(name)
+    )
+
+
+def test_without_click(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    _without_click(monkeypatch)
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("anyiohttp 0.")
+    for arguments in (["get", "http://x"], [], ["demonstrate"]):
+        assert main(arguments) == ExitCode.USAGE
+        told = capsys.readouterr().err
+        assert "the command line needs click: pip install 'anyiohttp[cli]'" in told
+    for arguments in (["demo", "x"], ["demo", "--backend"], ["demo", "--backend", "x"]):
+        assert main(arguments) == ExitCode.USAGE
+        assert "usage: anyiohttp demo" in capsys.readouterr().err
+
+
+def test_importing_the_library_imports_neither() -> None:
+    code = "import sys, anyiohttp; sys.exit({'click', 'rich'} & set(sys.modules) != set())"
+    assert subprocess.run([sys.executable, "-c", code], timeout=30, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "_ANYIOHTTP_COMPLETE" in script
+    assert f"{shell}_complete" in script
+    if (path := shutil.which(shell)) is not None:
+        done = subprocess.run(
+            [path, "-n"], input=script, text=True, capture_output=True, timeout=30, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("anyiohttp po", {"post"}),
+        ("anyiohttp get --pro", {"--proxy", "--proxy-auth"}),
+        ("anyiohttp get --backend u", {"uvloop"}),
+        ("anyiohttp completion f", {"fish"}),
+    ],
+)
+def test_completion(
+    typed: str,
+    offered: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("_ANYIOHTTP_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(typed.count(" ")))
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert not caught.value.code
+    assert {line.partition(",")[2] for line in capsys.readouterr().out.split()} == offered
+
+
+def test_as_a_console_script() -> None:
+    assert PROGRAM[0] == sys.executable
+    script = shutil.which("anyiohttp", path=str(sys.prefix) + "/bin")
+    assert script is not None
+    done = subprocess.run([script, "--version"], capture_output=True, timeout=30, check=True)
+    assert done.stdout.startswith(b"anyiohttp 0.")

@@ -1,4 +1,4 @@
-"""The command line: a demonstration against a server of its own, and a fetch of one URL.
+"""The command line: requests, downloads, WebSockets, events, and a demonstration.
 
 It is built on the public API, as a user's program would be.
 """

@@ -13,22 +13,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import anyio
 
 from .. import __version__
+from .backends import BACKENDS, BackendMissing, run_on
 from .demo_steps import STEPS, Stage
 from .loopback import serve
 
 __all__ = ("run_demo",)
 
-_BACKENDS: dict[str, tuple[str, dict[str, object]]] = {
-    "asyncio": ("asyncio", {"use_uvloop": False}),
-    "uvloop": ("asyncio", {"use_uvloop": True}),
-    "trio": ("trio", {}),
-}
 #: Seconds a step may take before it counts as hanging.
 _STEP_LIMIT = 30.0
 
@@ -47,16 +44,15 @@ def run_demo(backends: Sequence[str] | None = None) -> int:
         return 2
     print(f"anyiohttp {__version__} on Python {platform.python_version()}")
     wrong = 0
-    for name in backends or _BACKENDS:
-        if find_spec(name) is None:
-            print(f"\n{name} is not installed: pip install 'anyiohttp[{name}]'")
+    for name in backends or BACKENDS:
+        started = time.perf_counter()
+        try:
+            failed = run_on(name, partial(_run_steps, name))
+        except BackendMissing as exc:
+            print(f"\n{exc}")
             if backends:
                 return 2
             continue
-        print(f"\n{name}")
-        backend, options = _BACKENDS[name]
-        started = time.perf_counter()
-        failed = anyio.run(_run_steps, backend=backend, backend_options=options)
         seconds = time.perf_counter() - started
         print(f"  {len(STEPS) - failed} of {len(STEPS)} right in {seconds:.1f} s")
         wrong += failed
@@ -64,8 +60,9 @@ def run_demo(backends: Sequence[str] | None = None) -> int:
     return 1 if wrong else 0
 
 
-async def _run_steps() -> int:
+async def _run_steps(name: str) -> int:
     """Run the steps on the backend that runs now. Returns how many went wrong."""
+    print(f"\n{name}")
     failed = 0
     server_context, client_context, certificate = _certificates()
     with tempfile.TemporaryDirectory(prefix="anyiohttp-") as directory:

@@ -1,21 +1,22 @@
-"""The arguments of the command line.
+"""Where the command line begins: with click and rich, or, without them, with the demonstration.
 
-Knows: the commands and their arguments.
-Must not know: what the commands do.
-Called by: ``python -m anyiohttp``.
+Knows: whether click and rich are installed.
+Must not know: the commands.
+Called by: the console script ``anyiohttp`` and ``python -m anyiohttp``.
 """
 
 from __future__ import annotations
 
-import argparse
+import sys
 from collections.abc import Sequence
-from pathlib import Path
+from importlib.util import find_spec
 
 from .. import __version__
-from .demo import run_demo
-from .fetch import run_fetch
 
 __all__ = ("main",)
+
+_NEEDED = ("click", "rich")
+_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,39 +28,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m anyiohttp",
-        description="An async HTTP client for asyncio, uvloop and trio.",
-    )
-    parser.add_argument("--version", action="version", version=f"anyiohttp {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="show what the client can do, on every backend")
-    demo.add_argument(
-        "--backend",
-        choices=("asyncio", "uvloop", "trio"),
-        action="append",
-        help="only this backend (may be repeated)",
-    )
-    get = commands.add_parser("get", help="fetch a URL")
-    get.add_argument("url", metavar="URL")
-    get.add_argument(
-        "-H",
-        "--header",
-        metavar="'Name: value'",
-        action="append",
-        default=[],
-        type=_header,
-        help="a header field to send (may be repeated)",
-    )
-    get.add_argument("-o", "--output", metavar="FILE", type=Path, help="write the body there")
-    chosen = parser.parse_args(arguments)
-    if chosen.command == "demo":
-        return run_demo(chosen.backend)
-    return run_fetch(chosen.url, headers=chosen.header, output=chosen.output)
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        return _without(missing, sys.argv[1:] if arguments is None else list(arguments))
+    from .app import run  # it needs them
+
+    return run(arguments)
 
 
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip():
-        raise argparse.ArgumentTypeError(f"{text!r} is not 'Name: value'")
-    return name.strip(), value.strip()
+def _without(missing: Sequence[str], arguments: Sequence[str]) -> int:
+    """Do what can be done without click and rich, and say how to have the rest."""
+    if arguments == ["--version"]:
+        print(f"anyiohttp {__version__}")
+        return 0
+    if arguments[:1] == ["demo"]:
+        from .demo import run_demo  # what `get` needs not
+
+        backends = _backends(arguments[1:])
+        if backends is not None:
+            return run_demo(backends or None)
+        print("usage: anyiohttp demo [--backend asyncio|uvloop|trio]...", file=sys.stderr)
+        return _USAGE
+    print(
+        f"anyiohttp: the command line needs {' and '.join(missing)}: pip install 'anyiohttp[cli]'\n"
+        "(without them there are only `anyiohttp demo` and `anyiohttp --version`)",
+        file=sys.stderr,
+    )
+    return _USAGE
+
+
+def _backends(arguments: Sequence[str]) -> list[str] | None:
+    """Return the values of ``--backend``; ``None`` if there is anything else."""
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    names, options = words[1::2], words[0::2]
+    wrong = any(word != "--backend" for word in options) or len(names) != len(options)
+    return None if wrong or not {*names} <= {"asyncio", "uvloop", "trio"} else names

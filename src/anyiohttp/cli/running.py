@@ -1,0 +1,78 @@
+"""Running a command: an event loop, errors told in one line, an exit status.
+
+Knows: event loops, errors, standard error.
+Must not know: what a command does.
+Called by: every command that makes requests.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable
+
+from .. import ClientError
+from .backends import BackendMissing, run_on
+from .exit_codes import ExitCode, exit_code_of
+from .formatting import printable
+
+__all__ = ("complain", "describe", "run_command")
+
+
+def run_command(backend: str, function: Callable[[], Awaitable[int]]) -> int:
+    """Run a command to its end.
+
+    Args:
+        backend: ``asyncio``, ``uvloop`` or ``trio``.
+        function: the command; returns the exit status.
+
+    Returns:
+        That, or the one for what it raised, which is told on standard error.
+    """
+    try:
+        status = run_on(backend, function)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return ExitCode.INTERRUPTED
+    except BackendMissing as exc:
+        complain(str(exc))
+        return ExitCode.USAGE
+    except (ClientError, OSError, ValueError) as exc:
+        return _told(exc)
+    except BaseExceptionGroup as group:
+        only = _only(group)
+        if isinstance(only, KeyboardInterrupt):  # trio, from within a task group
+            complain("interrupted")
+            return ExitCode.INTERRUPTED
+        if isinstance(only, ClientError | OSError | ValueError):
+            return _told(only)
+        raise
+    return status
+
+
+def _told(exc: Exception) -> int:
+    if isinstance(exc, BrokenPipeError) and not isinstance(exc, ClientError):
+        # Whoever read our output has gone; nor must Python's exit try to flush to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.PIPE
+    complain(describe(exc))
+    return exit_code_of(exc)
+
+
+def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return what a group holds: the one error, or the first of those that are no cancellations."""
+    exc: BaseException = group
+    while isinstance(exc, BaseExceptionGroup):
+        exc = exc.exceptions[0]
+    return exc
+
+
+def describe(exc: BaseException) -> str:
+    """Return an error in one line."""
+    return printable(f"{type(exc).__name__}: {exc}".replace("\n", " "))
+
+
+def complain(text: str) -> None:
+    """Tell what is wrong on standard error."""
+    print(f"anyiohttp: {text}", file=sys.stderr, flush=True)

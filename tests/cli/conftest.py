@@ -1,0 +1,65 @@
+"""What the tests of the command line share: a server in a thread, and programs on a terminal."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+from collections.abc import Iterator
+
+import anyio
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from anyiohttp.cli.loopback import LoopbackServer, Request, Response, Send, serve
+
+
+async def cut_short(request: Request) -> Response:
+    async def write(send: Send) -> None:
+        await send(b"half")
+
+    return Response(writer=write, size=8, silent_close=True)
+
+
+async def nasty(request: Request) -> Response:
+    """Text, and a header, that a terminal must not obey."""
+    fields = [("Content-Type", "text/plain"), ("X-Title", "\x9b2J")]
+    return Response(200, "\x1b]0;owned\x07grüß\n".encode(), fields)
+
+
+async def endless(request: Request) -> Response:
+    async def write(send: Send) -> None:
+        while True:
+            await send(b"line\n" * 1000)
+            await anyio.lowlevel.checkpoint()
+
+    return Response(writer=write, headers=[("Content-Type", "text/plain")])
+
+
+ROUTES = {"/cut": cut_short, "/nasty": nasty, "/endless": endless}
+
+
+@pytest.fixture(scope="module")
+def server(
+    server_ssl_context: ssl.SSLContext, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LoopbackServer]:
+    """A loopback server in a thread: the commands bring event loops of their own."""
+    socket = tmp_path_factory.mktemp("u") / "s"
+    serving = serve(
+        routes=ROUTES, tls=server_ssl_context, unix_path=socket, proxy_auth=("me", "secret")
+    )
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(serving) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine that the tests run on counts."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name in ("NETRC", "NO_COLOR", "FORCE_COLOR"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("NETRC", os.devnull)
+
+
+#: How the command line is run as a program of its own.
+PROGRAM = (sys.executable, "-m", "anyiohttp")

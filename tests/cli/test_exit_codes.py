@@ -1,0 +1,97 @@
+"""Which failure has which exit status."""
+
+from __future__ import annotations
+
+import pytest
+
+import anyiohttp
+from anyiohttp import ClientError
+from anyiohttp.cli.exit_codes import MEANINGS, ExitCode, exit_code_of, exit_code_of_status
+
+#: Every error of the library by its exit status.
+KINDS = {
+    ExitCode.FAILURE: {
+        "ClientError",
+        "ClientResponseError",
+        "ContentTypeError",
+        "StreamConsumedError",
+        "UploadAbortedError",
+    },
+    ExitCode.USAGE: {
+        "InvalidBodyError",
+        "InvalidRequestError",
+        "InvalidURL",
+        "InvalidUrlClientError",
+        "NonHttpUrlClientError",
+    },
+    ExitCode.NAME: {"ClientConnectorDNSError"},
+    ExitCode.CONNECT: {
+        "ClientConnectionError",
+        "ClientConnectionResetError",
+        "ClientConnectorError",
+        "ClientOSError",
+        "ForeignEventLoopError",
+        "ServerConnectionError",
+        "ServerDisconnectedError",
+        "UnixClientConnectorError",
+    },
+    ExitCode.TLS: {
+        "ClientConnectorCertificateError",
+        "ClientConnectorSSLError",
+        "ClientSSLError",
+        "FingerprintMismatch",
+        "ServerFingerprintMismatch",
+    },
+    ExitCode.TIMEOUT: {"ConnectionTimeoutError", "ServerTimeoutError", "SocketTimeoutError"},
+    ExitCode.PROXY: {"ClientHttpProxyError", "ClientProxyConnectionError"},
+    ExitCode.BROKEN: {
+        "BodySizeMismatchError",
+        "BodyTooLargeError",
+        "ClientPayloadError",
+        "ContentDecodingError",
+        "MalformedResponseError",
+    },
+    ExitCode.REDIRECT: {
+        "BodyNotReplayableError",
+        "InvalidUrlRedirectClientError",
+        "NonHttpUrlRedirectClientError",
+        "RedirectClientError",
+        "TooManyRedirects",
+    },
+    ExitCode.REFUSED: {"WSServerHandshakeError"},
+}
+
+
+ROWS = [(name, code) for code, names in KINDS.items() for name in sorted(names)]
+
+
+@pytest.mark.parametrize(("name", "code"), ROWS)
+def test_errors(name: str, code: ExitCode) -> None:
+    kind = getattr(anyiohttp, name)
+    assert issubclass(kind, ClientError)
+    assert exit_code_of(kind.__new__(kind)) is code
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED),
+        (TimeoutError(), ExitCode.TIMEOUT),
+        (BrokenPipeError(), ExitCode.PIPE),
+        (FileNotFoundError(), ExitCode.FILE),
+        (ValueError(), ExitCode.USAGE),
+        (ZeroDivisionError(), ExitCode.FAILURE),
+    ],
+)
+def test_other_errors(error: BaseException, code: ExitCode) -> None:
+    assert exit_code_of(error) is code
+
+
+def test_statuses() -> None:
+    codes = [exit_code_of_status(status) for status in (101, 200, 304, 404, 499, 500, 599)]
+    assert codes == [0, 0, 0, 4, 4, 5, 5]
+
+
+def test_each_has_a_meaning() -> None:
+    assert list(MEANINGS) == list(ExitCode)
+    assert len(set(MEANINGS.values())) == len(ExitCode)

@@ -1,0 +1,227 @@
+"""Requests from the command line, against the loopback server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import ssl
+from pathlib import Path
+
+import pytest
+from tests.certs.authority import CertFiles, Fingerprints
+
+from anyiohttp.cli.exit_codes import ExitCode
+from anyiohttp.cli.loopback import LoopbackServer
+from anyiohttp.cli.loopback.handlers import pattern
+from anyiohttp.cli.main import main
+
+Capture = pytest.CaptureFixture[bytes]
+
+
+def told(capture: Capture) -> dict[str, object]:
+    return json.loads(capture.readouterr().out)
+
+
+def fields(said: dict[str, object]) -> dict[str, str]:
+    return {name.lower(): value for name, value in said["headers"]}  # type: ignore[attr-defined]
+
+
+def test_get(server: LoopbackServer, capfdbinary: Capture) -> None:
+    url = str(server.url / "get" % {"a": "1"})
+    items = ["b==2", "X-One:1", "X-Empty;", "User-Agent:", "-H", "X-Two: 2", "-b", "c=d"]
+    assert main(["get", url, *items]) == 0
+    said = told(capfdbinary)
+    assert said["query"] == [["a", "1"], ["b", "2"]]
+    got = fields(said)
+    assert (got["x-one"], got["x-two"], got["x-empty"], got["cookie"]) == ("1", "2", "", "c=d")
+    assert "user-agent" not in got
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+def test_bodies(server: LoopbackServer, capfdbinary: Capture, tmp_path: Path, backend: str) -> None:
+    def sent(*arguments: str) -> dict[str, object]:
+        assert main(["post", *arguments, "--backend", backend]) == 0
+        return told(capfdbinary)
+
+    echo = str(server.url / "echo")
+    said = sent(echo, "a=Zoë", "n:=1.10", "--compress")
+    assert said["body"] == '{"a": "Zoë", "n": 1.10}'
+    assert fields(said)["content-type"] == "application/json"
+    said = sent(echo, "a=b c", "--form")
+    assert said["body"] == "a=b+c"
+    (tmp_path / "file.png").write_bytes(pattern(300_000))
+    said = sent(echo, f"@{tmp_path / 'file.png'}")
+    assert said["sha256"] == hashlib.sha256(pattern(300_000)).hexdigest()
+    assert fields(said)["content-type"] == "image/png"
+    said = sent(str(server.url / "upload"), f"f@{tmp_path / 'file.png'}", "a=b")
+    assert [(part["name"], part["filename"], part["size"]) for part in said["parts"]] == [  # type: ignore[attr-defined]
+        ("f", "file.png", 300_000),
+        ("a", None, 1),
+    ]
+
+
+def test_head_and_redirects(server: LoopbackServer, capfdbinary: Capture) -> None:
+    url = str(server.url / "redirect/2")
+    assert main(["head", "-i", url]) == 0
+    assert capfdbinary.readouterr().out.startswith(b"HTTP/1.1 302 Found\nLocation: /redirect/1\n")
+    assert main(["get", "-i", "--no-follow", url]) == 0
+    assert capfdbinary.readouterr().out.count(b"HTTP/1.1 ") == 1
+    assert main(["get", "-i", url]) == 0
+    assert re.findall(rb"HTTP/1.1 (\d+)", capfdbinary.readouterr().out) == [b"302", b"302", b"200"]
+    assert main(["get", "--max-redirects", "1", url]) == ExitCode.REDIRECT
+
+
+def test_to_a_file(server: LoopbackServer, tmp_path: Path, capfdbinary: Capture) -> None:
+    target = tmp_path / "body"
+    url = server.url / "redirect-to" % {"url": "/stream/300000"}
+    assert main(["get", str(url), "-v", "-o", str(target)]) == 0
+    assert target.read_bytes() == pattern(300_000)
+    output, errors = capfdbinary.readouterr()
+    assert output == b""
+    assert b"293.0 KiB from" in errors
+    assert b"after 1 redirect in" in errors
+    assert main(["get", str(server.url / "cut"), "-o", str(tmp_path / "cut")]) == ExitCode.BROKEN
+    assert b"ClientPayloadError" in capfdbinary.readouterr().err
+    assert list(tmp_path.iterdir()) == [target]
+    assert main(["get", str(url), "-o", str(tmp_path / "no" / "body")]) == ExitCode.FILE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["/status/404"], ExitCode.CLIENT_STATUS, "404 Not Found"),
+        (["/status/503"], ExitCode.SERVER_STATUS, "503 Service Unavailable"),
+        (["/status/404", "--ignore-status"], ExitCode.OK, ""),
+        (["/cut"], ExitCode.BROKEN, "ClientPayloadError: "),
+        (["/slow", "--timeout", "0.1"], ExitCode.TIMEOUT, "0.1 s"),
+        (["/slow", "--read-timeout", "0.1"], ExitCode.TIMEOUT, "SocketTimeoutError: "),
+        (["/get", "--proxy", "http://127.0.0.1:1"], ExitCode.PROXY, "127.0.0.1:1"),
+        (["/get", "--unix-socket", "/nowhere"], ExitCode.CONNECT, "/nowhere"),
+        (["/get", "X:a\nb"], ExitCode.USAGE, "control character"),
+    ],
+)
+def test_failures(
+    server: LoopbackServer,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: ExitCode,
+    said: str,
+) -> None:
+    path, *rest = arguments
+    assert main(["get", f"{server.url.origin()}{path}", *rest]) == code
+    assert said in capfd.readouterr().err
+
+
+def test_no_such_name_or_port(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["get", "http://127.0.0.1:1/"]) == ExitCode.CONNECT
+    assert main(["get", "http://nobody.invalid/"]) == ExitCode.NAME
+    assert "nobody.invalid" in capfd.readouterr().err
+
+
+def test_auth(server: LoopbackServer, capfdbinary: Capture) -> None:
+    url = str(server.url / "basic-auth/me/secret")
+    assert main(["get", url, "-a", "me:secret"]) == 0
+    assert main(["get", url, "-a", "me:wrong"]) == ExitCode.CLIENT_STATUS
+    capfdbinary.readouterr()
+    get = str(server.url / "get")
+    assert main(["get", get, "-a", "T0KEN", "--auth-type", "bearer"]) == 0
+    assert fields(told(capfdbinary))["authorization"] == "Bearer T0KEN"
+
+
+def test_netrc(server: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    url = str(server.url / "basic-auth/me/secret")
+    assert main(["get", url]) == 0
+    assert main(["get", url, "--no-env"]) == ExitCode.CLIENT_STATUS
+
+
+def test_cookie_jar(server: LoopbackServer, tmp_path: Path, capfdbinary: Capture) -> None:
+    jar = str(tmp_path / "jar")
+    origin = str(server.url.with_host("localhost").origin())
+    assert main(["get", f"{origin}/cookies/set?a=1", "--cookie-jar", jar]) == 0
+    capfdbinary.readouterr()
+    assert main(["get", f"{origin}/cookies", "--cookie-jar", jar]) == 0
+    assert told(capfdbinary) == [["a", "1"]]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+def test_tls(
+    server: LoopbackServer,
+    cert_files: CertFiles,
+    server_fingerprints: Fingerprints,
+    capfd: pytest.CaptureFixture[str],
+    backend: str,
+) -> None:
+    url = str(server.tls_url / "get")
+    pin = f"sha256:{server_fingerprints.sha256.hex()}"
+    wrong = f"sha256:{'00' * 32}"
+    trusting = ["--ca", str(cert_files.ca)]
+
+    def get(*arguments: str) -> int:
+        return main(["get", url, "--backend", backend, *arguments])
+
+    assert get() == ExitCode.TLS
+    assert "CertificateError" in capfd.readouterr().err
+    assert get(*trusting, "--pin", pin, "--tls-min", "1.3", "-v") == 0
+    output, errors = capfd.readouterr()
+    assert json.loads(output)["secure"] is True
+    assert f"* connected to 127.0.0.1 port {server.tls_url.port}\n" in errors
+    assert re.search(r"\* TLSv1\.3, TLS_\w+\n", errors)
+    assert f"*   {pin}\n" in errors
+    assert re.search(r"> GET /get HTTP/1\.1\n.*< HTTP/1\.1 200 OK\n", errors, re.DOTALL)
+    assert re.search(r"\* connect .* TLS .* wait .* body .* total .* m?s\n", errors)
+    assert get("-k") == 0
+    assert get("-k", "--pin", pin) == 0
+    for arguments in ([*trusting], ["-k"], ["-k", "-v"]):
+        assert get(*arguments, "--pin", wrong) == ExitCode.TLS
+    assert get(*trusting, "--server-name", "nobody.example") == ExitCode.TLS
+    assert get("--ca", __file__) == ExitCode.FILE
+    assert get("--cert", __file__) == ExitCode.FILE
+
+
+def test_client_certificate(cert_files: CertFiles, mtls_server_ssl_context: ssl.SSLContext) -> None:
+    from anyio.from_thread import start_blocking_portal
+
+    from anyiohttp.cli.loopback import serve
+
+    serving = serve(tls=mtls_server_ssl_context)
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(serving) as server:
+        url = str(server.tls_url / "get")
+        trusting = ["--ca", str(cert_files.ca)]
+        assert main(["get", url, *trusting, "--cert", str(cert_files.client)]) == 0
+        assert main(["get", url, *trusting]) in (ExitCode.TLS, ExitCode.CONNECT)
+
+
+def test_other_ways(server: LoopbackServer, cert_files: CertFiles, capfdbinary: Capture) -> None:
+    proxy = ["--proxy", str(server.proxy_url), "--proxy-auth", "me:secret"]
+    before = server.proxy_counts.tunnels, server.proxy_counts.forwarded
+    assert main(["get", str(server.tls_url / "get"), *proxy, "--ca", str(cert_files.ca)]) == 0
+    assert main(["get", str(server.url / "get"), *proxy]) == 0
+    assert main(["get", str(server.url / "get"), *proxy[:2]]) == ExitCode.CLIENT_STATUS
+    after = server.proxy_counts.tunnels, server.proxy_counts.forwarded
+    assert after == (before[0] + 1, before[1] + 1)
+    assert main(["get", "--unix-socket", str(server.unix_path), "http://any.example/get"]) == 0
+    assert main(["get", "--http", "1.0", "-i", str(server.url / "get")]) == 0
+    capfdbinary.readouterr()
+
+
+def test_verbose_tells_a_failed_request(
+    server: LoopbackServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    url = str(server.url / "slow")
+    assert main(["post", "-v", url, "a=b", "--timeout", "0.1"]) == ExitCode.TIMEOUT
+    assert "> POST /slow HTTP/1.1\n" in capfd.readouterr().err
+
+
+def test_pretty_when_asked(server: LoopbackServer, capfd: pytest.CaptureFixture[str]) -> None:
+    url = str(server.url / "json")
+    assert main(["get", url, "--pretty", "always", "--color", "always"]) == 0
+    output = capfd.readouterr().out
+    assert "\x1b[" in output
+    assert re.sub(r"\x1b\[[\d;]*m", "", output).startswith('{\n    "name": "anyiohttp",\n')
+    assert main(["get", url]) == 0
+    assert capfd.readouterr().out.startswith('{"name": "anyiohttp",')

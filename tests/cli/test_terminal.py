@@ -1,0 +1,133 @@
+"""The program on a terminal: colours, nothing a terminal would obey, Ctrl-C, a closed pipe."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import PROGRAM
+
+from anyiohttp.cli.exit_codes import ExitCode
+from anyiohttp.cli.loopback import LoopbackServer
+
+if sys.platform == "win32":  # pragma: no cover
+    pytest.skip("no terminals to open on Windows", allow_module_level=True)
+
+import pty
+
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
+
+
+def on_terminal(
+    arguments: Sequence[str], *, typed: bytes = b"", until: bytes = b""
+) -> tuple[int, str]:
+    """Run the program on a terminal of its own; type something once it has shown ``until``."""
+    process, terminal = pty.fork()
+    if not process:  # pragma: no cover - the child becomes the program
+        os.environ.update(TERM="xterm-256color", COLUMNS="100", LINES="40")
+        os.execv(PROGRAM[0], [*PROGRAM, *arguments])
+    shown = b""
+    try:
+        while True:
+            try:
+                data = os.read(terminal, 65536)
+            except OSError:  # the program has ended
+                break
+            if not data:
+                break
+            shown += data
+            if typed and until in shown:
+                os.write(terminal, typed)
+                typed = b""
+    finally:
+        os.close(terminal)
+        _, status = os.waitpid(process, 0)
+    return os.waitstatus_to_exitcode(status), shown.decode().replace("\r\n", "\n")
+
+
+def test_json_is_coloured_and_indented(server: LoopbackServer) -> None:
+    code, shown = on_terminal(["get", "-i", str(server.url / "json")])
+    assert code == 0
+    assert COLOURS.search(shown)
+    plain = COLOURS.sub("", shown)
+    assert plain.startswith("HTTP/1.1 200 OK\nContent-Type: application/json\n")
+    assert '\n    "numbers": [\n        1,\n' in plain
+    assert "grüß dich" in plain
+
+
+def test_a_terminal_obeys_no_server(server: LoopbackServer) -> None:
+    code, shown = on_terminal(["get", "-i", "-v", "--color", "never", str(server.url / "nasty")])
+    assert code == 0
+    assert "\\x1b]0;owned\\x07grüß" in shown
+    assert not re.search(r"[\x1b\x07\x9b]", shown)
+
+
+def test_binary_data_stay_away(server: LoopbackServer) -> None:
+    code, shown = on_terminal(["get", str(server.url / "stream/5000")])
+    assert (code, shown) == (0, "(application/octet-stream, 4.9 KiB: use -o FILE, or a pipe)\n")
+
+
+def test_a_password_is_asked_for(server: LoopbackServer) -> None:
+    url = str(server.url / "basic-auth/me/secret")
+    code, shown = on_terminal(["get", url, "-a", "me"], typed=b"secret\n", until=b"password of me")
+    assert code == 0
+    assert "secret" not in shown
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+def test_ctrl_c(server: LoopbackServer, backend: str) -> None:
+    """While waiting for an answer: at once, with one line, and no traceback."""
+    url = str(server.url / "drip" % {"n": "1000", "delay": "0.05"})
+    code, shown = on_terminal(["get", url, "--backend", backend], typed=b"\x03", until=b"**")
+    assert code == ExitCode.INTERRUPTED
+    assert "anyiohttp: interrupted" in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+def test_ctrl_c_while_nobody_reads(server: LoopbackServer, backend: str) -> None:
+    """The pipe is full and the program blocked in a write: it ends all the same."""
+    command = [*PROGRAM, "get", str(server.url / "endless"), "--backend", backend]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as program:
+        assert program.stdout is not None
+        assert os.read(program.stdout.fileno(), 10)
+        _wait_until_blocked(program.pid)
+        program.send_signal(signal.SIGINT)
+        assert program.wait(timeout=10) == ExitCode.INTERRUPTED
+        assert program.stderr is not None
+        assert program.stderr.read() == b"anyiohttp: interrupted\n"
+
+
+def _wait_until_blocked(process: int) -> None:
+    """Wait until a process waits in the kernel for a pipe to be read."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            where = Path(f"/proc/{process}/wchan").read_text(encoding="ascii")
+        except OSError:
+            pytest.skip("no /proc/…/wchan on this system")
+        if "pipe" in where:
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never blocked")
+
+
+def test_ends_when_its_reader_ends(server: LoopbackServer) -> None:
+    command = [*PROGRAM, "get", str(server.url / "endless")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        assert program.stdout.read(5) == b"line\n"
+        program.stdout.close()
+        assert program.wait(timeout=20) == ExitCode.PIPE
+        assert program.stderr is not None
+        assert program.stderr.read() == b""
