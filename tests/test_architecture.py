@@ -57,6 +57,7 @@ PURE = {
     "_client.request",
     "_client.retries",
     "_client.set_cookie",
+    "_client.tls_options",
     "_client.tracing",
     "_client.urls",
     "_connect.fingerprint",

@@ -130,7 +130,7 @@ async def test_update_body(
     ) -> anyiohttp.ClientResponse:
         request.headers.pop(hdrs.CONTENT_TYPE, None)
         await request.update_body(new)
-        assert old.closed == 1
+        assert old.closed == 0  # a redirect may need it once more
         return await handler(request)
 
     async with (
@@ -140,6 +140,7 @@ async def test_update_body(
         answer = await told(response)
         assert answer["body"] == body
         assert fields(answer).get("Content-Type") == content_type
+        assert old.closed == 1
 
 
 async def test_an_updated_body_is_compressed_too(loopback: LoopbackServer) -> None:

@@ -11,7 +11,19 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
-__all__ = ("RequestContext",)
+__all__ = ("DONE", "RequestContext")
+
+
+class _Done:
+    """Awaitable in form: what was to be done is done."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[object, None, None]:
+        yield from ()
+
+
+DONE = _Done()
 
 
 class _Releasable(Protocol):

@@ -67,20 +67,19 @@ class DigestAuthMiddleware:
         if not credentials.is_for(url):
             return await handler(request)
         session = credentials.known_for(url) if self._preemptive else None
-        asked = False
-        for remaining in reversed(range(_MOST_LEGS)):
+        legs = 0
+        while True:
             answer = None if session is None else await self._answer(session, request)
             response = await handler(request)
+            legs += 1
             if response.status != _UNAUTHORIZED:
                 if session is not None and answer is not None:
                     self._note(response, session, answer)
-                break
-            session = self._next(response, session, asked) if remaining else None
+                return response
+            session = self._next(response, session, legs > 1) if legs < _MOST_LEGS else None
             if session is None:
-                break
-            asked = True
+                return response
             response.release()
-        return response
 
     def _next(
         self, response: ClientResponse, sent: DigestSession | None, asked: bool
@@ -131,7 +130,7 @@ async def _entity_hash(session: DigestSession, request: ClientRequest) -> str | 
     Raises:
         BodyNotReplayableError: it cannot, and the server insists.
     """
-    challenge, body = session.challenge, request.body
+    challenge, body = session.challenge, request.payload
     if "auth-int" not in challenge.qop:
         return None
     entity = challenge.new_hash()

@@ -66,10 +66,10 @@ class DefaultHeaders:
         if not headers and not skip_auto_headers:
             # `own` is the user's to change at any time; multidict counts the changes.
             if self._plain_of != (version := getversion(self._counted)):
-                self._plain = self._with_automatic(self.own.copy(), self._skipped_names(None))
+                self._plain = self._with_automatic(self.own.copy(), self.skipped_names(None))
                 self._plain_of = version
             return self._plain.copy()
-        return self._with_automatic(self.users(headers), self._skipped_names(skip_auto_headers))
+        return self._with_automatic(self.users(headers), self.skipped_names(skip_auto_headers))
 
     def users(self, headers: LooseHeaders | None) -> CIMultiDict[str]:
         """Return the fields of a request without the automatic ones."""
@@ -91,12 +91,13 @@ class DefaultHeaders:
         skip_auto_headers: Iterable[str] | None,
     ) -> None:
         """Add the fields that a body brings along, where the user has not set them."""
-        skipped = self._skipped_names(skip_auto_headers)
+        skipped = self.skipped_names(skip_auto_headers)
         for name, value in body.headers.items():
             if name not in headers and name.lower() not in skipped:
                 headers[name] = value
 
-    def _skipped_names(self, more: Iterable[str] | None) -> frozenset[str]:
+    def skipped_names(self, more: Iterable[str] | None) -> frozenset[str]:
+        """Return the names of automatic fields, in lower case, that a request leaves out."""
         names = frozenset(name.lower() for name in self.skipped)
         return names | {name.lower() for name in more} if more else names
 

@@ -32,8 +32,9 @@ class RunMiddlewares:
         middlewares = request.options.middlewares
         if not middlewares:
             return await handle(request)
-        body = request.body
+        body = request.payload
         request = request.copy()
+        request.replaced = ()
         innermost = _Innermost(handle)
         handler: ClientHandlerType = innermost
         for middleware in reversed(middlewares):
@@ -48,10 +49,10 @@ class RunMiddlewares:
                 response.close()
             raise
         finally:
-            replaced = request.body
-            if replaced is not None and replaced is not body:
-                with CancelScope(shield=True, deadline=current_time() + _CLOSE_BODY_SECONDS):
-                    await replaced.aclose()
+            for each in (*request.replaced, request.payload):
+                if each is not None and each is not body:
+                    with CancelScope(shield=True, deadline=current_time() + _CLOSE_BODY_SECONDS):
+                        await each.aclose()
 
 
 class _Innermost:
@@ -86,7 +87,7 @@ async def rewind(request: ClientRequest) -> None:
     Raises:
         BodyNotReplayableError: it was consumed and cannot be had again.
     """
-    body = request.body
+    body = request.payload
     if body is None:
         return
     if body.consumed:

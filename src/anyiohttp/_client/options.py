@@ -8,67 +8,15 @@ Called by: `session`.
 from __future__ import annotations
 
 import ssl as ssl_module
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, TypedDict
 
 from .._connect.fingerprint import Fingerprint
 from .._net.deadlines import ClientTimeout
-from ..typedefs import LooseCookies, LooseHeaders, Query, StrOrURL
-from .auth import BasicAuth
-from .request import ClientMiddlewareType, RaiseForStatus, RequestOptions, TLSOptions
-from .uploads import UploadTracker
+from .request import UNSET, RequestKwargs, RequestOptions
+from .tls_options import TLSOptions
 
 __all__ = ("UNSET", "RequestKwargs", "merged", "timeout_from", "tls_options")
-
-
-class _Unset:
-    """Marks an argument that was not given where ``None`` has a meaning."""
-
-    def __repr__(self) -> str:
-        return "<default>"
-
-
-UNSET: Final = _Unset()
-
-
-class RequestKwargs(TypedDict, total=False):
-    """The options of ``session.request`` and its shortcuts, as aiohttp has them."""
-
-    params: Query
-    data: object
-    json: object
-    cookies: LooseCookies | None
-    headers: LooseHeaders | None
-    skip_auto_headers: Iterable[str] | None
-    auth: BasicAuth | None
-    allow_redirects: bool
-    max_redirects: int
-    compress: str | bool | None
-    chunked: bool | None
-    expect100: bool
-    raise_for_status: RaiseForStatus | None
-    read_until_eof: bool
-    proxy: StrOrURL | None
-    proxy_auth: BasicAuth | None
-    proxy_headers: LooseHeaders | None
-    timeout: ClientTimeout | float | _Unset | None
-    verify_ssl: bool | None
-    fingerprint: bytes | None
-    ssl_context: ssl_module.SSLContext | None
-    ssl: ssl_module.SSLContext | bool | Fingerprint | None
-    server_hostname: str | None
-    trace_request_ctx: object
-    read_bufsize: int | None
-    auto_decompress: bool | None
-    max_line_size: int | None
-    max_field_size: int | None
-    max_headers: int | None
-    max_body_size: int | None
-    max_decompressed_ratio: float | None
-    middlewares: Sequence[ClientMiddlewareType] | None
-    upload_tracker: UploadTracker | None
-
 
 _TLS_NAMES = frozenset({"ssl", "verify_ssl", "ssl_context", "fingerprint", "server_hostname"})
 _LIMIT_NAMES = frozenset({"max_line_size", "max_field_size", "max_headers"})

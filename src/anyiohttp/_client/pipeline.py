@@ -44,9 +44,10 @@ from .middlewares import rewind
 from .netrc import netrc_auth
 from .proxies import environment_proxy, proxy_route
 from .redirects import REDIRECTS, plan_redirect
-from .request import ClientRequest, RequestOptions
+from .request import ClientRequest
 from .request_trace import RequestTrace, TracedBody
 from .retries import may_resend
+from .tls_options import PLAIN_TLS
 from .urls import same_origin
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Settle:
     """Close the body and settle the upload's tracker, however the call ends."""
 
     async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
-        if request.body is None and request.options.upload_tracker is None:
+        if request.payload is None and request.options.upload_tracker is None:
             return await handle(request)
         try:
             response = await handle(request)
@@ -103,7 +104,7 @@ class Settle:
         tracker = request.options.upload_tracker
         if tracker is not None:
             tracker.finish(error)
-        body = request.body
+        body = request.payload
         if body is None:
             return
         if body.at_hand is not None:
@@ -216,7 +217,7 @@ class FollowRedirects:
         if plan.keep_body:
             await rewind(request)
         else:
-            following.body = None
+            following.payload = None
         if plan.auth is not None or plan.cross_origin:
             following.url_auth = plan.auth
         following.empty_query = plan.empty_query
@@ -304,9 +305,11 @@ class ChooseProxy:
     async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
         options = request.options
         if options.proxy is not None:
-            request.proxy = proxy_route(options.proxy, options.proxy_auth, options.proxy_headers)
+            request.go_through(
+                proxy_route(options.proxy, options.proxy_auth, options.proxy_headers)
+            )
         elif self._trust_env:
-            request.proxy = await to_thread.run_sync(environment_proxy, request.url)
+            request.go_through(await to_thread.run_sync(environment_proxy, request.url))
         return await handle(request)
 
 
@@ -318,7 +321,7 @@ class DropExpectation:
 
     async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
         response = await handle(request)
-        body = request.body
+        body = request.payload
         if response.status != _EXPECTATION_FAILED or not request.expects_continue:
             return response
         if body is None or body.consumed:
@@ -339,7 +342,7 @@ class Resend:
         try:
             return await handle(request)
         except ClientConnectionError as exc:
-            body = request.body
+            body = request.payload
             if not may_resend(
                 exc,
                 request.method,
@@ -373,7 +376,7 @@ class Send:
         url = request.url
         call.host = f"{url.raw_host}:{url.port}"
         key = self._key_for(request)
-        request.proxy = key.proxy
+        request.route = key.proxy
         request.absolute = key.proxy is not None and not key.tunnel
         if self._connector.force_close and _CONNECTION not in request.headers:
             request.headers[_CONNECTION] = "close"  # RFC 9112 9.6: the peer should know
@@ -404,13 +407,14 @@ class Send:
         """Return the key of the connections that can carry a request."""
         url = request.url
         tls = request.options.tls
-        if tls is not _PLAIN_TLS or request.proxy is not None:
+        route = request.final_route
+        if tls is not PLAIN_TLS or route is not None:
             return self._connector.key_for(
                 url,
                 ssl=tls.ssl,
                 pin=tls.pin,
                 server_hostname=tls.server_hostname,
-                proxy=request.proxy,
+                proxy=route,
             )
         # What most requests ask for; the same key each time is also found faster in the pool.
         origin = (url.scheme, url.raw_host, url.port)
@@ -432,8 +436,8 @@ async def _tell_of_sending(
         fields = CIMultiDict([(_HOST, head.authority), *head.headers])
     if head.expect_continue:
         fields.setdefault(_EXPECT, "100-continue")
-    if request.body is not None and request.body.size is not None and not head.chunked:
-        fields.setdefault(_CONTENT_LENGTH, str(request.body.size))
+    if request.payload is not None and request.payload.size is not None and not head.chunked:
+        fields.setdefault(_CONTENT_LENGTH, str(request.payload.size))
     await trace.notify("request_headers_sent", method=head.method, url=url, headers=fields)
     if not body:
         return body
@@ -441,11 +445,9 @@ async def _tell_of_sending(
         # At hand, so that head and body can go out together.
         await trace.notify("request_chunk_sent", method=head.method, url=url, chunk=body)
         return body
-    assert request.body is not None
-    source = request.body if isinstance(body, bytes) else body
+    assert request.payload is not None
+    source = request.payload if isinstance(body, bytes) else body
     return TracedBody(source, trace, head.method, url)
 
 
-#: The TLS options of a request that has none of its own.
-_PLAIN_TLS = RequestOptions().tls
 _MOST_KEYS = 10_000

@@ -112,6 +112,8 @@ class Preparation:
             cookies=cookies if cookies is None or isinstance(cookies, Mapping) else list(cookies),
         )
         request.url_auth = url_auth
+        if skip_auto_headers or self.headers.skipped:
+            request.skipped = self.headers.skipped_names(skip_auto_headers)
         request.empty_query = has_empty_query(url)
         return request
 

@@ -9,9 +9,9 @@ users read and change it.
 from __future__ import annotations
 
 import ssl as ssl_module
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Literal, Protocol, TypeAlias, TypedDict, Unpack
 
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 from yarl import URL
@@ -24,20 +24,23 @@ from .._net.call import Call
 from .._net.deadlines import DEFAULT_TIMEOUT, ClientTimeout
 from .._protocol.base import HTTP_11, Body, HttpVersion, MessageLimits, RequestHead
 from ..abc import AbstractCookieJar
-from ..typedefs import LooseCookies, LooseHeaders, StrOrURL
+from ..typedefs import LooseCookies, LooseHeaders, Query, StrOrURL
 from .auth import BasicAuth
-from .contexts import RequestContext
+from .contexts import DONE, RequestContext
+from .proxies import proxy_route
 from .request_trace import RequestTrace
-from .uploads import TrackedBody, UploadTracker, close_replaced
+from .tls_options import PLAIN_TLS, TLSOptions
+from .uploads import TrackedBody, UploadTracker
 from .urls import authority_of, http_scheme, request_target
 
 __all__ = (
+    "UNSET",
     "ClientHandlerType",
     "ClientMiddlewareType",
     "ClientRequest",
     "RaiseForStatus",
+    "RequestKwargs",
     "RequestOptions",
-    "TLSOptions",
 )
 
 _EXPECT = istr("Expect")
@@ -49,22 +52,6 @@ RaiseForStatus = bool | Callable[[ClientResponse], Awaitable[None]]
 ClientHandlerType = Callable[["ClientRequest"], Awaitable[ClientResponse]]
 #: Sees a request and the handler that would run it.
 ClientMiddlewareType = Callable[["ClientRequest", ClientHandlerType], Awaitable[ClientResponse]]
-
-
-@dataclass(frozen=True, slots=True)
-class TLSOptions:
-    """How a request wants TLS to be done, where it differs from its connector.
-
-    Args:
-        ssl: aiohttp's meaning: ``True`` as the connector says, ``False`` no verification, a
-            context, or a `Fingerprint` instead of verification.
-        pin: a fingerprint in addition to verification.
-        server_hostname: the name to send and verify instead of the URL's host.
-    """
-
-    ssl: ssl_module.SSLContext | bool | Fingerprint = True
-    pin: Fingerprint | None = None
-    server_hostname: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +72,7 @@ class RequestOptions:
     proxy_auth: BasicAuth | None = None
     proxy_headers: LooseHeaders | None = None
     timeout: ClientTimeout = DEFAULT_TIMEOUT
-    tls: TLSOptions = TLSOptions()
+    tls: TLSOptions = PLAIN_TLS
     reading: ResponseOptions = field(default_factory=ResponseOptions)
     limits: MessageLimits = field(default_factory=MessageLimits)
     middlewares: Sequence[ClientMiddlewareType] = ()
@@ -95,28 +82,122 @@ class RequestOptions:
     response_class: type[ClientResponse] = ClientResponse
 
 
+class _Unset:
+    """Marks an argument that was not given where ``None`` has a meaning."""
+
+    def __repr__(self) -> str:
+        return "<default>"
+
+
+UNSET: Final = _Unset()
+
+
+class RequestKwargs(TypedDict, total=False):
+    """The options of ``session.request`` and its shortcuts, as aiohttp has them."""
+
+    params: Query
+    data: object
+    json: object
+    cookies: LooseCookies | None
+    headers: LooseHeaders | None
+    skip_auto_headers: Iterable[str] | None
+    auth: BasicAuth | None
+    allow_redirects: bool
+    max_redirects: int
+    compress: str | bool | None
+    chunked: bool | None
+    expect100: bool
+    raise_for_status: RaiseForStatus | None
+    read_until_eof: bool
+    proxy: StrOrURL | None
+    proxy_auth: BasicAuth | None
+    proxy_headers: LooseHeaders | None
+    timeout: ClientTimeout | float | _Unset | None
+    verify_ssl: bool | None
+    fingerprint: bytes | None
+    ssl_context: ssl_module.SSLContext | None
+    ssl: ssl_module.SSLContext | bool | Fingerprint | None
+    server_hostname: str | None
+    trace_request_ctx: object
+    read_bufsize: int | None
+    auto_decompress: bool | None
+    max_line_size: int | None
+    max_field_size: int | None
+    max_headers: int | None
+    max_body_size: int | None
+    max_decompressed_ratio: float | None
+    middlewares: Sequence[ClientMiddlewareType] | None
+    upload_tracker: UploadTracker | None
+
+
+_Call: TypeAlias = RequestContext[ClientResponse]
+
+
 class RequestMaker(Protocol):
-    """What a middleware may want of the session: to make requests of its own."""
+    """What a middleware may want of the session: to make requests of its own.
+
+    They pass the session's middlewares, too; ``middlewares=()`` keeps them out.
+    """
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session was closed."""
+        ...
 
     @property
     def cookie_jar(self) -> AbstractCookieJar:
         """The session's cookies."""
         ...
 
-    def request(self, method: str, url: StrOrURL) -> RequestContext[ClientResponse]:
+    @property
+    def headers(self) -> CIMultiDict[str]:
+        """The session's header fields."""
+        ...
+
+    def request(self, method: str, url: StrOrURL, **kwargs: Unpack[RequestKwargs]) -> _Call:
         """Make a request (`ClientSession.request`)."""
+        ...
+
+    def get(self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]) -> _Call:
+        """Make a GET request."""
+        ...
+
+    def options(self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]) -> _Call:
+        """Make an OPTIONS request."""
+        ...
+
+    def head(self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]) -> _Call:
+        """Make a HEAD request."""
+        ...
+
+    def post(self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]) -> _Call:
+        """Make a POST request."""
+        ...
+
+    def put(self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]) -> _Call:
+        """Make a PUT request."""
+        ...
+
+    def patch(self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]) -> _Call:
+        """Make a PATCH request."""
+        ...
+
+    def delete(self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]) -> _Call:
+        """Make a DELETE request."""
         ...
 
 
 class ClientRequest:
-    """One request, before it is sent.
+    """One request, before it is sent: what a middleware sees and may change.
+
+    A middleware's changes hold for what it sends, not for the next hop of a redirect.
 
     Attributes:
         method: as it will be sent.
         url: without credentials, with its fragment.
         headers: may be changed until the request is sent; in a middleware they include cookies
             and authorization.
-        body: what is sent, or ``None``.
+        payload: what is sent, or ``None``; see `update_body`.
         options: how it is carried out.
         call: the limits and the clock it shares with all other hops of the same call.
         session: the session that makes it.
@@ -127,16 +208,17 @@ class ClientRequest:
         redirected: whether a redirect led here.
         crossed_origin: whether a redirect has led away from the origin the user named; from then
             on no credential of the session or the request is sent.
-        proxy: through which it goes, once that is decided.
+        route: the proxy through which it goes, once that is decided.
         absolute: whether its target goes out in absolute form, as that proxy wants it.
         trace: is told what happens to it; ``None`` if nobody traces.
         reused_connection: whether the connection it was sent on had carried another before.
+        skipped: names of header fields, in lower case, that are not to be added by themselves.
+        replaced: bodies that `update_body` has put others in the place of.
     """
 
     __slots__ = (
         "absolute",
         "auth",
-        "body",
         "call",
         "cookies",
         "crossed_origin",
@@ -144,10 +226,14 @@ class ClientRequest:
         "headers",
         "method",
         "options",
-        "proxy",
+        "payload",
+        "proxy_headers",
         "redirected",
+        "replaced",
         "reused_connection",
+        "route",
         "session",
+        "skipped",
         "trace",
         "url",
         "url_auth",
@@ -169,7 +255,7 @@ class ClientRequest:
         self.method = method
         self.url = url
         self.headers = headers
-        self.body = body
+        self.payload = body
         self.options = options
         self.call = call
         self.session = session
@@ -180,7 +266,10 @@ class ClientRequest:
         self.redirected = False
         self.crossed_origin = False
         self.absolute = False
-        self.proxy: ProxyRoute | None = None
+        self.route: ProxyRoute | None = None
+        self.proxy_headers: CIMultiDict[str] | None = None
+        self.skipped: frozenset[str] = frozenset()
+        self.replaced: tuple[Payload, ...] = ()
         self.reused_connection = False
         self.trace: RequestTrace | None = None
 
@@ -196,39 +285,9 @@ class ClientRequest:
     @property
     def expects_continue(self) -> bool:
         """Whether the body waits for 100 (Continue): by ``expect100=``, or an ``Expect`` field."""
-        if self.body is None:
+        if self.payload is None:
             return False
         return self.options.expect100 or self.headers.get(_EXPECT, "").lower() == "100-continue"
-
-    @property
-    def original_url(self) -> URL:
-        """The same as ``url`` (aiohttp's name for the URL with its fragment)."""
-        return self.url
-
-    @property
-    def version(self) -> HttpVersion:
-        """The HTTP version that is asked for."""
-        return self.options.version
-
-    @property
-    def chunked(self) -> bool | None:
-        """Whether the body goes out in chunks; ``None`` leaves it to the body."""
-        return self.options.chunked
-
-    @property
-    def compress(self) -> str | None:
-        """The content coding that the body is put into."""
-        return "deflate" if self.options.compress is True else self.options.compress or None
-
-    @property
-    def ssl(self) -> ssl_module.SSLContext | bool | Fingerprint:
-        """How TLS is to be done; ``True`` leaves it to the connector."""
-        return self.options.tls.ssl
-
-    @property
-    def server_hostname(self) -> str | None:
-        """The name to send and verify instead of the URL's host."""
-        return self.options.tls.server_hostname
 
     @property
     def response_class(self) -> type[ClientResponse]:
@@ -239,33 +298,128 @@ class ClientRequest:
     def response_class(self, cls: type[ClientResponse]) -> None:
         self.options = replace(self.options, response_class=cls)
 
-    def update_body(self, body: object) -> Coroutine[object, object, None]:
-        """Send another body, and close the one before when the result is awaited.
+    def drop_expectation(self) -> None:
+        """Send the body without waiting from now on."""
+        self.options = replace(self.options, expect100=False)
+        self.headers.popall(_EXPECT, None)
 
-        Header fields that the new body brings along are added where the request has none; those
-        that said how long the old one was are gone.
+    # --- the body ---
+
+    @property
+    def body(self) -> Payload | Literal[b""]:
+        """The body; ``b""`` without one, as in aiohttp."""
+        return b"" if self.payload is None else self.payload
+
+    @body.setter
+    def body(self, body: object) -> None:
+        self.update_body(body)
+
+    def update_body(self, body: object) -> Awaitable[None]:
+        """Send another body. Done when it returns; awaiting the result does nothing more.
+
+        The body before it is closed at the end of the call, as the new one is. ``Content-Length``
+        follows; other fields that the new body brings along are added where they are not set. A
+        body that was compressed gives way to one that is, too.
 
         Args:
             body: whatever may be given as ``data=``; ``None`` for no body.
 
         Raises:
-            InvalidBodyError: it cannot be sent.
+            InvalidBodyError: it is of no type that can be sent.
         """
-        old = self.body
-        self.body = new = None if body is None else make_payload(body)
-        for framing in _FRAMING:
-            self.headers.popall(framing, None)
+        old, new = self.payload, None if body is None else make_payload(body)
         if new is not None:
             for name, value in new.headers.items():
-                self.headers.setdefault(name, value)
-            if self.compress is not None and new is not old:
-                self.body = new = CompressedPayload(new, self.compress)
-        return close_replaced(old, new)
+                if name not in self.headers and name.lower() not in self.skipped:
+                    self.headers[name] = value
+            if isinstance(old, CompressedPayload) and not isinstance(new, CompressedPayload):
+                new = CompressedPayload(new, old.coding)
+        for framing in _FRAMING:
+            self.headers.popall(framing, None)
+        if old is not None:
+            self.replaced += (old,)
+        self.payload = new
+        return DONE
 
-    def drop_expectation(self) -> None:
-        """Send the body without waiting from now on."""
-        self.options = replace(self.options, expect100=False)
-        self.headers.popall(_EXPECT, None)
+    @property
+    def chunked(self) -> bool | None:
+        """Whether the body goes out in chunks whatever its size."""
+        return self.options.chunked
+
+    @chunked.setter
+    def chunked(self, chunked: bool | None) -> None:
+        self.options = replace(self.options, chunked=chunked)
+
+    @property
+    def compress(self) -> str | None:
+        """The content coding that the body is in."""
+        return self.payload.coding if isinstance(self.payload, CompressedPayload) else None
+
+    # --- where it goes, and how ---
+
+    @property
+    def original_url(self) -> URL:
+        """The URL with its fragment."""
+        return self.url
+
+    @property
+    def host(self) -> str:
+        """The URL's host."""
+        return self.url.raw_host or ""
+
+    @property
+    def port(self) -> int | None:
+        """The URL's port, named or by default."""
+        return self.url.port
+
+    @property
+    def version(self) -> HttpVersion:
+        """The version of HTTP that it claims to be."""
+        return self.options.version
+
+    @version.setter
+    def version(self, version: HttpVersion) -> None:
+        self.options = replace(self.options, version=version)
+
+    @property
+    def proxy(self) -> URL | None:
+        """The URL of the proxy through which it goes; ``None`` without one."""
+        return None if self.route is None else self.route.url
+
+    @proxy.setter
+    def proxy(self, proxy: StrOrURL | None) -> None:
+        self.go_through(None if proxy is None else proxy_route(proxy))
+
+    def go_through(self, route: ProxyRoute | None) -> None:
+        """Go through this proxy, or none."""
+        self.route = route
+        self.proxy_headers = None if route is None else CIMultiDict(route.headers)
+
+    @property
+    def final_route(self) -> ProxyRoute | None:
+        """The proxy, with `proxy_headers` as they are by now."""
+        if self.route is None or self.proxy_headers is None:
+            return self.route
+        headers = tuple(self.proxy_headers.items())
+        return self.route if headers == self.route.headers else replace(self.route, headers=headers)
+
+    @property
+    def ssl(self) -> ssl_module.SSLContext | bool | Fingerprint:
+        """How TLS is done; ``True`` as the connector says."""
+        return self.options.tls.ssl
+
+    @ssl.setter
+    def ssl(self, ssl: ssl_module.SSLContext | bool | Fingerprint) -> None:
+        self.options = replace(self.options, tls=replace(self.options.tls, ssl=ssl))
+
+    @property
+    def server_hostname(self) -> str | None:
+        """The name to expect in the certificate, if it is not the URL's host."""
+        return self.options.tls.server_hostname
+
+    @server_hostname.setter
+    def server_hostname(self, name: str | None) -> None:
+        self.options = replace(self.options, tls=replace(self.options.tls, server_hostname=name))
 
     def is_ssl(self) -> bool:
         """Whether the target is reached over TLS."""
@@ -277,7 +431,7 @@ class ClientRequest:
             self.method,
             self.url,
             headers=self.headers.copy(),
-            body=self.body,
+            body=self.payload,
             options=self.options,
             call=self.call,
             session=self.session,
@@ -289,7 +443,9 @@ class ClientRequest:
         twin.redirected = self.redirected
         twin.crossed_origin = self.crossed_origin
         twin.trace = self.trace
-        twin.proxy = self.proxy
+        twin.route = self.route
+        twin.proxy_headers = self.proxy_headers
+        twin.skipped = self.skipped
         return twin
 
     def head(self) -> RequestHead:
@@ -304,7 +460,7 @@ class ClientRequest:
             headers=self._wire_headers(),
             absolute=self.absolute,
             version=options.version,
-            chunked=bool(options.chunked) and self.body is not None,
+            chunked=bool(options.chunked) and self.payload is not None,
             expect_continue=self.expects_continue,
             upgrade=False,
             read_until_eof=options.read_until_eof,
@@ -314,7 +470,7 @@ class ClientRequest:
     def _wire_headers(self) -> tuple[tuple[str, str], ...]:
         """Return the fields as they go out: those for a forwarding proxy are added only here."""
         fields = tuple(self.headers.items())
-        proxy = self.proxy
+        proxy = self.route
         if proxy is None or not self.absolute:
             return fields
         fields += proxy.headers
@@ -325,7 +481,7 @@ class ClientRequest:
 
     def wire_body(self) -> Body:
         """Return the body in the terms of the protocol layer."""
-        body = self.body
+        body = self.payload
         tracker = self.options.upload_tracker
         if body is None:
             return None

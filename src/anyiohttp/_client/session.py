@@ -41,7 +41,7 @@ from .contexts import RequestContext
 from .cookies import CookieJar
 from .headers import DefaultHeaders
 from .middlewares import RunMiddlewares
-from .options import UNSET, RequestKwargs, _Unset, timeout_from
+from .options import UNSET, RequestKwargs, timeout_from
 from .pipeline import (
     Authorize,
     ChooseProxy,
@@ -58,7 +58,7 @@ from .pipeline import (
     build_pipeline,
 )
 from .preparation import Preparation
-from .request import ClientMiddlewareType, ClientRequest, RaiseForStatus, RequestOptions
+from .request import ClientMiddlewareType, ClientRequest, RaiseForStatus, RequestOptions, _Unset
 from .request_trace import RequestTrace
 from .set_cookie import parse_response_cookies
 from .tracing import TraceConfig

@@ -14,7 +14,7 @@ import anyio
 from .._message.payloads import CompressedPayload, Payload
 from ..exceptions import UploadAbortedError
 
-__all__ = ("TrackedBody", "UploadOutcome", "UploadTracker", "close_replaced")
+__all__ = ("TrackedBody", "UploadOutcome", "UploadTracker")
 
 
 class UploadOutcome:
@@ -158,12 +158,3 @@ class TrackedBody:
     async def aclose(self) -> None:
         """Close the body."""
         await self._body.aclose()
-
-
-async def close_replaced(old: Payload | None, new: Payload | None) -> None:
-    """Close a body that another one has taken the place of.
-
-    Cancelled, it leaves no more open than the old body's own closing does.
-    """
-    if old is not None and old is not new:
-        await old.aclose()
