@@ -45,7 +45,6 @@ MESSAGE_SEES = "_protocol.base"
 
 PURE = {
     "_client.auth",
-    "_client.challenges",
     "_client.cookie_files",
     "_client.cookie_store",
     "_client.cookies",
@@ -60,6 +59,7 @@ PURE = {
     "_client.tls_options",
     "_client.tracing",
     "_client.urls",
+    "_connect.challenges",
     "_connect.fingerprint",
     "_connect.key",
     "_connect.pool_queue",

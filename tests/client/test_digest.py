@@ -7,13 +7,13 @@ import hashlib
 import pytest
 from yarl import URL
 
-from anyiohttp._client.challenges import parse_parameters
 from anyiohttp._client.digest import (
     DigestChallenge,
     DigestCredentials,
     DigestSession,
     read_challenge,
 )
+from anyiohttp._connect.challenges import parse_parameters
 
 URL_ = URL("http://example.org/a/b")
 

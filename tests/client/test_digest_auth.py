@@ -11,7 +11,7 @@ import pytest
 
 import anyiohttp
 from anyiohttp import BodyNotReplayableError, ClientResponseError, DigestAuthMiddleware
-from anyiohttp._client.challenges import parse_parameters
+from anyiohttp._connect.challenges import parse_parameters
 from anyiohttp.testing import MemoryNetwork, Request, Response
 
 pytestmark = pytest.mark.anyio

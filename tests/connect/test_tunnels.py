@@ -177,6 +177,23 @@ async def test_credentials_are_asked_for() -> None:
         assert "dXNlcj" not in text
 
 
+@pytest.mark.parametrize(
+    ("offered", "wanted"),
+    [
+        (b"Digest realm=r, nonce=n", "Digest"),
+        (b"Negotiate, Digest realm=r, nonce=n", "Digest or Negotiate"),
+        (b"Digest realm=r, nonce=n, Basic realm=r", ""),
+        (b"", ""),
+    ],
+)
+async def test_credentials_of_a_kind_that_there_is_not(offered: bytes, wanted: str) -> None:
+    error = await refusal(
+        b"HTTP/1.1 407 Who\r\nProxy-Authenticate: " + offered + b"\r\nContent-Length: 0\r\n\r\n"
+    )
+    more = f" (the proxy wants {wanted} credentials, and only Basic is supported for proxies)"
+    assert error.message == "Who" + (more if wanted else "")
+
+
 @pytest.mark.parametrize(("status", "message"), [(502, "Bad Gateway"), (599, "")])
 async def test_a_refusal_without_a_reason(status: int, message: str) -> None:
     error = await refusal(b"HTTP/1.1 %d \r\n\r\n" % status)

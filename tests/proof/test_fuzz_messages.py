@@ -13,8 +13,8 @@ from tests.proof.ledger import LEDGER
 from tests.proof.test_fuzz import PURE, texts
 from yarl import URL
 
-from anyiohttp._client.challenges import parse_challenges, parse_parameters, quoted
 from anyiohttp._client.digest import DigestCredentials, DigestSession
+from anyiohttp._connect.challenges import parse_challenges, parse_parameters, quoted
 
 CHALLENGE_WORDS = (
     "Digest ",

@@ -27,7 +27,7 @@ from urllib.parse import quote
 
 from yarl import URL
 
-from .challenges import parse_challenges, parse_parameters, quoted
+from .._connect.challenges import parse_challenges, parse_parameters, quoted
 from .urls import parse_url, problem_of, same_origin
 
 __all__ = (

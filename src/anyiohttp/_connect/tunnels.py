@@ -24,10 +24,13 @@ from ..exceptions import (
     ClientOSError,
     ServerDisconnectedError,
 )
+from .challenges import parse_challenges
 from .key import ConnectionKey, ProxyRoute
 from .resolver import without_zone
 
 __all__ = ("ConnectInfo", "open_tunnel", "port_of")
+
+_WHO_ARE_YOU = 407
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,13 @@ async def open_tunnel(
         answer = exchange.head
         if 200 <= answer.status < 300:
             return exchange.upgrade()
+        fields = _decoded(answer.headers)
         raise ClientHttpProxyError(
             _connect_info(key, route),
             (),
             status=answer.status,
-            message=answer.reason or _phrase(answer.status),
-            headers=_decoded(answer.headers),
+            message=(answer.reason or _phrase(answer.status)) + _unsupported(answer.status, fields),
+            headers=fields,
         )
     except (ServerDisconnectedError, ClientConnectionResetError, ClientOSError) as exc:
         stream.abort()
@@ -122,6 +126,17 @@ def _decoded(headers: RawHeaders) -> CIMultiDictProxy[str]:
             name.decode("ascii", "surrogateescape"), value.decode("utf-8", "surrogateescape")
         )
     return CIMultiDictProxy(fields)
+
+
+def _unsupported(status: int, fields: CIMultiDictProxy[str]) -> str:
+    """Say of a proxy that wants credentials of which kind, if it is none that there are."""
+    if status != _WHO_ARE_YOU:
+        return ""
+    schemes = {each.scheme for each in parse_challenges(fields.getall("Proxy-Authenticate", ()))}
+    if not schemes or "basic" in schemes:
+        return ""
+    wanted = " or ".join(sorted(scheme.title() for scheme in schemes))
+    return f" (the proxy wants {wanted} credentials, and only Basic is supported for proxies)"
 
 
 def _phrase(status: int) -> str:

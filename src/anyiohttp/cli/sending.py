@@ -133,7 +133,7 @@ class _Printing:
         # What a connector would say: a proxy is asked for plain requests, and tunnels the others.
         request.absolute = request.proxy is not None and request.url.scheme == "http"
         screen.write_head(request_lines(request))
-        body = request.body
+        body = request.payload
         if body is not None:
             while data := await body.next_chunk():
                 screen.write_text(data.decode()) if _is_plain(data) else screen.write(data)
@@ -184,7 +184,7 @@ class _Telling:
 
 async def _shown_body(request: ClientRequest) -> str:
     """Return what is told of a request's body."""
-    body = request.body
+    body = request.payload
     if body is None:
         return ""
     if not body.replayable or body.size is None or body.size > _MAX_SHOWN:

@@ -48,7 +48,7 @@ def _framing(request: ClientRequest, names: set[str]) -> str | None:
     """Return the field that says how long the body is, as HTTP/1.1 adds it."""
     if {"content-length", "transfer-encoding"} & names:
         return None
-    body = request.body
+    body = request.payload
     if body is None:
         return "Content-Length: 0" if request.method in ("PATCH", "POST", "PUT") else None
     if body.size is None or request.options.chunked:

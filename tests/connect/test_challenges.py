@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from anyiohttp._client.challenges import Challenge, parse_challenges, parse_parameters, quoted
+from anyiohttp._connect.challenges import Challenge, parse_challenges, parse_parameters, quoted
 
 DIGEST = Challenge("digest", {"realm": "r", "nonce": "n"})
 BASIC = Challenge("basic", {"realm": "b"})

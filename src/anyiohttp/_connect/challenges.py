@@ -3,7 +3,7 @@
 Knows: the grammar of challenges (RFC 9110 11.3, 11.6.1), several of them in one field included,
 and that of the lists of parameters in ``Authentication-Info`` (RFC 7615).
 Must not know: any scheme.
-Called by: `digest`, `pipeline`.
+Called by: `tunnels`, and ``_client`` for Digest.
 
 What servers send is often a little wrong. It is read as far as it can be: quotes that are not
 closed end with the field, parameters may be parted by spaces, what is nothing is passed over. All
