@@ -76,6 +76,7 @@ PURE = {
     "_message.limits",
     "_message.links",
     "_message.mimetypes",
+    "_message.request_info",
     "_message.parameters",
     "_message.payloads",
     "_protocol.http1.bodies",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import NamedTuple, cast
 
 from multidict import CIMultiDict, MultiDict, getversion, istr
 
@@ -19,7 +19,7 @@ from .._message.payloads import Payload
 from .._version import __version__
 from ..typedefs import LooseHeaders
 
-__all__ = ("DefaultHeaders",)
+__all__ = ("DefaultHeaders", "SharedFields")
 
 _ACCEPT = istr("Accept")
 _ACCEPT_ENCODING = istr("Accept-Encoding")
@@ -31,6 +31,23 @@ _USER_AGENT = istr("User-Agent")
 
 #: What this client calls itself.
 USER_AGENT = f"anyiohttp/{__version__} Python/{sys.version_info.major}.{sys.version_info.minor}"
+
+
+#: Types of bodies for which a session keeps its fields; there are few, but for multipart's.
+_MOST_SHARED = 8
+
+
+class SharedFields(NamedTuple):
+    """Header fields that many requests have in common.
+
+    Attributes:
+        headers: never changed; who wants to change them takes a copy.
+        lines: the same, in order. It is the same object each time, so that a connection need not
+            look at it anew.
+    """
+
+    headers: CIMultiDict[str]
+    lines: tuple[tuple[str, str], ...]
 
 
 class DefaultHeaders:
@@ -51,10 +68,31 @@ class DefaultHeaders:
             (_ACCEPT_ENCODING, accept_encoding()),
             (_USER_AGENT, USER_AGENT),
         )
-        self._plain: CIMultiDict[str] = CIMultiDict()
+        self._plain: dict[str | None, SharedFields] = {}
         self._plain_of = -1
         # What `getversion` takes by its annotations.
         self._counted = cast("MultiDict[object]", self.own)
+
+    def shared(self, content_type: str | None = None) -> SharedFields:
+        """Return the fields of a request that adds none, or only its body's type.
+
+        Args:
+            content_type: of the body; each one that is asked for is kept for a while.
+        """
+        # `own` is the user's to change at any time; multidict counts the changes.
+        if self._plain_of != (version := getversion(self._counted)):
+            self._plain.clear()
+            self._plain_of = version
+        shared = self._plain.get(content_type)
+        if shared is None:
+            skipped = self.skipped_names(None)
+            fields = self._with_automatic(self.own.copy(), skipped)
+            if content_type is not None and _CONTENT_TYPE.lower() not in skipped:
+                fields.setdefault(_CONTENT_TYPE, content_type)
+            if len(self._plain) >= _MOST_SHARED:
+                self._plain.clear()
+            shared = self._plain[content_type] = SharedFields(fields, tuple(fields.items()))
+        return shared
 
     def merged(
         self, headers: LooseHeaders | None, skip_auto_headers: Iterable[str] | None
@@ -64,11 +102,7 @@ class DefaultHeaders:
         A field that the request gives several times goes out several times.
         """
         if not headers and not skip_auto_headers:
-            # `own` is the user's to change at any time; multidict counts the changes.
-            if self._plain_of != (version := getversion(self._counted)):
-                self._plain = self._with_automatic(self.own.copy(), self.skipped_names(None))
-                self._plain_of = version
-            return self._plain.copy()
+            return self.shared().headers.copy()
         return self._with_automatic(self.users(headers), self.skipped_names(skip_auto_headers))
 
     def users(self, headers: LooseHeaders | None) -> CIMultiDict[str]:

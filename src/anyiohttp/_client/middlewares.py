@@ -8,6 +8,8 @@ Called by: `pipeline`, which also has the bodies of its own steps taken back to 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Sequence
+
 from anyio import CancelScope, current_time
 
 from .._message.response import ClientResponse
@@ -28,10 +30,18 @@ class RunMiddlewares:
     has to go through them again. If they are cancelled, the responses that they got are closed.
     """
 
-    async def __call__(self, request: ClientRequest, handle: ClientHandlerType) -> ClientResponse:
+    def __call__(
+        self, request: ClientRequest, handle: ClientHandlerType
+    ) -> Awaitable[ClientResponse]:
         middlewares = request.options.middlewares
-        if not middlewares:
-            return await handle(request)
+        return self._run(middlewares, request, handle) if middlewares else handle(request)
+
+    async def _run(
+        self,
+        middlewares: Sequence[ClientMiddlewareType],
+        request: ClientRequest,
+        handle: ClientHandlerType,
+    ) -> ClientResponse:
         body = request.payload
         request = request.copy()
         request.replaced = ()

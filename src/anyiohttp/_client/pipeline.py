@@ -6,7 +6,9 @@ Must not know: bytes, sockets, HTTP versions. Decisions are pure functions in th
 Called by: `session`, which builds one pipeline for its life.
 
 Each step is ``async (request, handle) → response``: it may change the request, run ``handle``
-(the rest of the pipeline) any number of times, and look at the response. From the outside in:
+(the rest of the pipeline) any number of times, and look at the response. A step that finds nothing
+to do beyond that returns what ``handle`` gives instead of waiting for it: a coroutine less.
+From the outside in:
 
 1. `Settle` closes the body, whatever happened, and tells the upload's tracker: the one place.
 2. `Trace` tells the listeners of the start and the end, where there are any.
@@ -48,7 +50,7 @@ from .request import ClientRequest
 from .request_trace import RequestTrace, TracedBody
 from .retries import may_resend
 from .tls_options import PLAIN_TLS
-from .urls import same_origin
+from .urls import destination_of, same_origin
 
 if TYPE_CHECKING:
     from .._connect.connectors import BaseConnector
@@ -69,7 +71,7 @@ _HOST = istr("Host")
 class Step(Protocol):
     """One step of the pipeline."""
 
-    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+    def __call__(self, request: ClientRequest, handle: Handler) -> Awaitable[ClientResponse]:
         """Carry out the request by means of ``handle``."""
         ...
 
@@ -85,9 +87,12 @@ def build_pipeline(steps: Sequence[Step], send: Handler) -> Handler:
 class Settle:
     """Close the body and settle the upload's tracker, however the call ends."""
 
-    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+    def __call__(self, request: ClientRequest, handle: Handler) -> Awaitable[ClientResponse]:
         if request.payload is None and request.options.upload_tracker is None:
-            return await handle(request)
+            return handle(request)
+        return self._settled(request, handle)
+
+    async def _settled(self, request: ClientRequest, handle: Handler) -> ClientResponse:
         try:
             response = await handle(request)
         except BaseException as exc:
@@ -126,6 +131,7 @@ class Trace:
         trace = request.trace
         assert trace is not None
         try:
+            request.begin_hop()  # what listeners change is for this request only
             request.headers = await trace.start(request.method, request.url, request.headers)
             response = await handle(request)
             try:
@@ -142,15 +148,18 @@ class Trace:
 class RaiseForStatusStep:
     """Turn 4xx and 5xx into errors, if the request or the session asks for it."""
 
-    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+    def __call__(self, request: ClientRequest, handle: Handler) -> Awaitable[ClientResponse]:
+        if request.options.raise_for_status is False:
+            return handle(request)
+        return self._checked(request, handle)
+
+    async def _checked(self, request: ClientRequest, handle: Handler) -> ClientResponse:
         response = await handle(request)
         check = request.options.raise_for_status
-        if check is False:
-            return response
         try:
             if check is True:
                 response.raise_for_status()
-            else:
+            elif check:
                 await check(response)
         except BaseException:
             response.close()
@@ -169,11 +178,23 @@ class FollowRedirects:
         self.requote = requote
 
     async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
-        if not request.options.allow_redirects:
-            return await handle(request)
+        given = request.headers
+        if request.payload is None:
+            # Nobody leaves a trace on it but among the headers.
+            request.begin_hop()
+            response = await handle(request)
+        else:
+            response = await handle(request.copy())
+        if response.status not in REDIRECTS or not request.options.allow_redirects:
+            return response
+        request.headers = given
+        return await self._follow(request, response, handle)
+
+    async def _follow(
+        self, request: ClientRequest, response: ClientResponse, handle: Handler
+    ) -> ClientResponse:
         history: list[ClientResponse] = []
         while True:
-            response = await handle(request.copy())
             try:
                 following = await self._next_hop(request, response, history)
             except BaseException:
@@ -183,6 +204,7 @@ class FollowRedirects:
                 response.history = tuple(history)
                 return response
             request = following
+            response = await handle(request.copy())
 
     async def _next_hop(
         self, request: ClientRequest, response: ClientResponse, history: list[ClientResponse]
@@ -245,7 +267,7 @@ class Authorize:
         self._base_url = base_url
         self._trust_env = trust_env
 
-    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+    def __call__(self, request: ClientRequest, handle: Handler) -> Awaitable[ClientResponse]:
         has_header = _AUTHORIZATION in request.headers
         auth = authorization_for(
             request=request.auth,
@@ -254,8 +276,14 @@ class Authorize:
             has_header=has_header,
             redirected=request.redirected,
         )
-        if auth is None and self._trust_env and not has_header:
-            auth = await to_thread.run_sync(netrc_auth, request.url.raw_host or "")
+        if auth is not None:
+            request.headers[_AUTHORIZATION] = auth.encode()
+        elif self._trust_env and not has_header:
+            return self._by_netrc(request, handle)
+        return handle(request)
+
+    async def _by_netrc(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+        auth = await to_thread.run_sync(netrc_auth, request.url.raw_host or "")
         if auth is not None:
             request.headers[_AUTHORIZATION] = auth.encode()
         return await handle(request)
@@ -302,14 +330,18 @@ class ChooseProxy:
     def __init__(self, trust_env: bool) -> None:
         self._trust_env = trust_env
 
-    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+    def __call__(self, request: ClientRequest, handle: Handler) -> Awaitable[ClientResponse]:
         options = request.options
         if options.proxy is not None:
             request.go_through(
                 proxy_route(options.proxy, options.proxy_auth, options.proxy_headers)
             )
         elif self._trust_env:
-            request.go_through(await to_thread.run_sync(environment_proxy, request.url))
+            return self._by_environment(request, handle)
+        return handle(request)
+
+    async def _by_environment(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+        request.go_through(await to_thread.run_sync(environment_proxy, request.url))
         return await handle(request)
 
 
@@ -319,7 +351,12 @@ class DropExpectation:
     The user gets the 417 if the body was begun meanwhile and cannot be had again.
     """
 
-    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+    def __call__(self, request: ClientRequest, handle: Handler) -> Awaitable[ClientResponse]:
+        if not request.expects_continue and not request.options.middlewares:
+            return handle(request)
+        return self._once_more(request, handle)
+
+    async def _once_more(self, request: ClientRequest, handle: Handler) -> ClientResponse:
         response = await handle(request)
         body = request.payload
         if response.status != _EXPECTATION_FAILED or not request.expects_continue:
@@ -374,8 +411,9 @@ class Send:
     async def __call__(self, request: ClientRequest) -> ClientResponse:
         call = request.call
         url = request.url
-        call.host = f"{url.raw_host}:{url.port}"
-        key = self._key_for(request)
+        destination = destination_of(url)
+        call.host = destination.host
+        key = self._key_for(request, destination.origin)
         request.route = key.proxy
         request.absolute = key.proxy is not None and not key.tunnel
         if self._connector.force_close and _CONNECTION not in request.headers:
@@ -384,7 +422,8 @@ class Send:
         tracker = request.options.upload_tracker
         if tracker is not None:
             tracker.begin()
-        lease = await self._connector.acquire(key, call)
+        connector = self._connector
+        lease = connector.acquire_nowait(key, call) or await connector.acquire(key, call)
         request.reused_connection = lease.reused
         try:
             body = request.wire_body()
@@ -403,7 +442,9 @@ class Send:
             response.call_when_read(request.trace.received)
         return response
 
-    def _key_for(self, request: ClientRequest) -> ConnectionKey:
+    def _key_for(
+        self, request: ClientRequest, origin: tuple[str, str | None, int | None]
+    ) -> ConnectionKey:
         """Return the key of the connections that can carry a request."""
         url = request.url
         tls = request.options.tls
@@ -417,7 +458,6 @@ class Send:
                 proxy=route,
             )
         # What most requests ask for; the same key each time is also found faster in the pool.
-        origin = (url.scheme, url.raw_host, url.port)
         key = self._keys.get(origin)
         if key is None:
             if len(self._keys) >= _MOST_KEYS:

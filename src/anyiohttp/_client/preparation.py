@@ -20,7 +20,7 @@ from .auth import BasicAuth, credentials_from_url
 from .headers import DefaultHeaders, content_encoding
 from .options import merged
 from .request import ClientRequest, RequestMaker, RequestOptions
-from .urls import has_empty_query, prepare_url
+from .urls import has_empty_query, plain_url, prepare_url
 
 __all__ = ("Preparation",)
 
@@ -91,13 +91,24 @@ class Preparation:
         if not isinstance(method, str):
             raise InvalidRequestError(f"the method must be str, not {type(method).__name__}")
         options = merged(self.options, kwargs)
-        full_url, url_auth = credentials_from_url(
-            prepare_url(url, self.base_url, params, self.params)
-        )
-        fields = self.headers.merged(headers, skip_auto_headers)
-        body = self._body(data, json, options.compress, fields)
-        if body is not None:
-            self.headers.describe_body(fields, body, skip_auto_headers)
+        url_auth = None
+        if type(url) is str and "@" not in url and not (params or self.params or self.base_url):
+            full_url, empty_query = plain_url(url)
+        else:
+            full_url, url_auth = credentials_from_url(
+                prepare_url(url, self.base_url, params, self.params)
+            )
+            empty_query = has_empty_query(url)
+        body = self._body(data, json)
+        lines = None
+        if headers or skip_auto_headers or options.compress or not _is_plain(body):
+            fields = self.headers.merged(headers, skip_auto_headers)
+            if body is not None:
+                body = self._described(body, options.compress, fields, skip_auto_headers)
+        else:
+            fields, lines = self.headers.shared(None if body is None else body.content_type)
+            if self.request_class is not ClientRequest:  # a user's may change them at once
+                fields, lines = fields.copy(), None
         request = self.request_class(
             # Not everything stays outside of ASCII in upper case.
             method.upper() if method.isascii() else method,
@@ -111,26 +122,40 @@ class Preparation:
             # An iterator must do for every hop.
             cookies=cookies if cookies is None or isinstance(cookies, Mapping) else list(cookies),
         )
+        request.lines = lines
         request.url_auth = url_auth
         if skip_auto_headers or self.headers.skipped:
             request.skipped = self.headers.skipped_names(skip_auto_headers)
-        request.empty_query = has_empty_query(url)
+        request.empty_query = empty_query
         return request
 
-    def _body(
-        self, data: object, json: object, compress: str | bool | None, headers: CIMultiDict[str]
-    ) -> Payload | None:
+    def _body(self, data: object, json: object) -> Payload | None:
         """Make a payload of what the user wants sent."""
-        if json is not None:
-            if data is not None:
-                raise ValueError("data and json parameters can not be used at the same time")
-            body = self.make_json(json)
-        elif data is None:
-            return None
-        else:
-            body = make_payload(data)
-        coding = content_encoding(headers, compress)
+        if json is None:
+            return None if data is None else make_payload(data)
+        if data is not None:
+            raise ValueError("data and json parameters can not be used at the same time")
+        return self.make_json(json)
+
+    def _described(
+        self,
+        body: Payload,
+        compress: str | bool | None,
+        fields: CIMultiDict[str],
+        skip_auto_headers: Iterable[str] | None,
+    ) -> Payload:
+        """Put what is to be said of a body among the fields; return it as it will be sent."""
+        coding = content_encoding(fields, compress)
         if coding is not None:
-            headers["Content-Encoding"] = coding
+            fields["Content-Encoding"] = coding
             body = CompressedPayload(body, coding)
+        self.headers.describe_body(fields, body, skip_auto_headers)
         return body
+
+
+def _is_plain(body: Payload | None) -> bool:
+    """Whether all there is to say of a body is a type that others have, too."""
+    if body is None:
+        return True
+    fields = body.headers
+    return len(fields) == 1 and "boundary=" not in fields.get("Content-Type", "boundary=")

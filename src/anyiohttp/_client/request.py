@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Protocol, TypeAlias, TypedDict, Unpack
 
-from multidict import CIMultiDict, CIMultiDictProxy, istr
+from multidict import CIMultiDict, CIMultiDictProxy, getversion, istr
 from yarl import URL
 
 from .._connect.fingerprint import Fingerprint
@@ -31,7 +31,7 @@ from .proxies import proxy_route
 from .request_trace import RequestTrace
 from .tls_options import PLAIN_TLS, TLSOptions
 from .uploads import TrackedBody, UploadTracker
-from .urls import authority_of, http_scheme, request_target
+from .urls import destination_of, request_target
 
 __all__ = (
     "UNSET",
@@ -47,6 +47,8 @@ _EXPECT = istr("Expect")
 #: What depends on the body, and is the protocol's to say.
 _FRAMING = (istr("Content-Length"), istr("Transfer-Encoding"))
 
+#: Header fields as they go out.
+Lines = tuple[tuple[str, str], ...]
 RaiseForStatus = bool | Callable[[ClientResponse], Awaitable[None]]
 #: Runs a request: the connection itself, or the next middleware around it.
 ClientHandlerType = Callable[["ClientRequest"], Awaitable[ClientResponse]]
@@ -195,8 +197,9 @@ class ClientRequest:
     Attributes:
         method: as it will be sent.
         url: without credentials, with its fragment.
-        headers: may be changed until the request is sent; in a middleware they include cookies
-            and authorization.
+        headers: may be changed until the request is sent, once its hop has begun (`begin_hop`); in
+            a middleware they include cookies and authorization.
+        lines: the same fields, if they are of the session and shared by many requests.
         payload: what is sent, or ``None``; see `update_body`.
         options: how it is carried out.
         call: the limits and the clock it shares with all other hops of the same call.
@@ -214,6 +217,7 @@ class ClientRequest:
         reused_connection: whether the connection it was sent on had carried another before.
         skipped: names of header fields, in lower case, that are not to be added by themselves.
         replaced: bodies that `update_body` has put others in the place of.
+        unchanged: the version of ``headers`` (multidict counts them) as long as they are ``lines``.
     """
 
     __slots__ = (
@@ -224,6 +228,7 @@ class ClientRequest:
         "crossed_origin",
         "empty_query",
         "headers",
+        "lines",
         "method",
         "options",
         "payload",
@@ -235,6 +240,7 @@ class ClientRequest:
         "session",
         "skipped",
         "trace",
+        "unchanged",
         "url",
         "url_auth",
     )
@@ -261,6 +267,8 @@ class ClientRequest:
         self.session = session
         self.auth = auth
         self.cookies = cookies
+        self.lines: Lines | None = None
+        self.unchanged = 0
         self.url_auth: BasicAuth | None = None
         self.empty_query = False
         self.redirected = False
@@ -279,8 +287,13 @@ class ClientRequest:
     @property
     def request_info(self) -> RequestInfo:
         """What was asked for, as responses and errors carry it."""
-        headers = CIMultiDictProxy(self.headers)
-        return RequestInfo(self.url, self.method, headers, self.url)
+        return RequestInfo(self.url, self.method, CIMultiDictProxy(self.headers))
+
+    def begin_hop(self) -> None:
+        """Take headers of its own: what is changed from now on is for this hop only."""
+        self.headers = headers = self.headers.copy()
+        if self.lines is not None:
+            self.unchanged = getversion(headers)  # type: ignore[arg-type]
 
     @property
     def expects_continue(self) -> bool:
@@ -430,7 +443,7 @@ class ClientRequest:
         twin = type(self)(
             self.method,
             self.url,
-            headers=self.headers.copy(),
+            headers=self.headers,
             body=self.payload,
             options=self.options,
             call=self.call,
@@ -438,6 +451,7 @@ class ClientRequest:
             auth=self.auth,
             cookies=self.cookies,
         )
+        twin.begin_hop()
         twin.url_auth = self.url_auth
         twin.empty_query = self.empty_query
         twin.redirected = self.redirected
@@ -451,25 +465,20 @@ class ClientRequest:
     def head(self) -> RequestHead:
         """Return what is asked for in the terms of the protocol layer."""
         options = self.options
-        url = self.url
-        return RequestHead(
-            method=self.method,
-            scheme=http_scheme(url.scheme),
-            authority=authority_of(url),
-            target=request_target(url, empty_query=self.empty_query),
-            headers=self._wire_headers(),
-            absolute=self.absolute,
-            version=options.version,
-            chunked=bool(options.chunked) and self.payload is not None,
-            expect_continue=self.expects_continue,
-            upgrade=False,
-            read_until_eof=options.read_until_eof,
-            limits=options.limits,
-        )
+        scheme, authority, target, _, _ = destination_of(self.url)
+        if self.empty_query:
+            target = request_target(self.url, empty_query=True)
+        has_body = self.payload is not None
+        chunked, expects = has_body and bool(options.chunked), has_body and self.expects_continue
+        what = (self.method, scheme, authority, target, self._wire_headers(), self.absolute)
+        how = (options.version, chunked, expects, False, options.read_until_eof, options.limits)
+        return RequestHead(*what, *how)  # by position, which is faster
 
-    def _wire_headers(self) -> tuple[tuple[str, str], ...]:
+    def _wire_headers(self) -> Lines:
         """Return the fields as they go out: those for a forwarding proxy are added only here."""
-        fields = tuple(self.headers.items())
+        fields = self.lines
+        if fields is None or getversion(self.headers) != self.unchanged:  # type: ignore[arg-type]
+            fields = tuple(self.headers.items())
         proxy = self.route
         if proxy is None or not self.absolute:
             return fields

@@ -11,7 +11,9 @@ All of it goes by ``raw_host``: ``URL.host`` decodes IDNA and raises for labels 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
+from typing import NamedTuple
 
 from yarl import URL
 
@@ -20,13 +22,16 @@ from ..exceptions import without_credentials as shown
 from ..typedefs import Query, StrOrURL
 
 __all__ = (
+    "Destination",
     "authority_of",
     "check_base_url",
     "connect_authority",
+    "destination_of",
     "has_empty_query",
     "http_scheme",
     "origin_of",
     "parse_url",
+    "plain_url",
     "port_of",
     "prepare_url",
     "problem_of",
@@ -86,6 +91,17 @@ def prepare_url(
     if default_params:
         parsed = _extend(parsed, _unless_given(default_params, parsed, params))
     return _extend(parsed, params) if params else parsed
+
+
+@lru_cache(maxsize=1024)
+def plain_url(url: str) -> tuple[URL, bool]:
+    """Return what `prepare_url` and `has_empty_query` say of a text that needs nothing else.
+
+    It must hold no ``@``: what may be a password is not kept.
+
+    Raises: as `prepare_url`.
+    """
+    return prepare_url(url), has_empty_query(url)
 
 
 def parse_url(url: StrOrURL) -> URL:
@@ -230,6 +246,36 @@ def _bracketed(url: URL) -> str:
 def port_of(url: URL) -> int | None:
     """Return the port that a URL leads to, named or by default."""
     return url.explicit_port or _DEFAULT_PORTS.get(url.scheme)
+
+
+class Destination(NamedTuple):
+    """What a request says of its URL, and where it goes.
+
+    Attributes:
+        scheme: as HTTP knows it.
+        authority: the value of ``Host``.
+        target: path and query.
+        host: for messages: a name and a port.
+        origin: scheme, host and port.
+    """
+
+    scheme: str
+    authority: str
+    target: str
+    host: str
+    origin: tuple[str, str | None, int | None]
+
+
+@lru_cache(maxsize=1024)
+def destination_of(url: URL) -> Destination:
+    """Return the parts of a URL without credentials that each request of it needs anew."""
+    return Destination(
+        http_scheme(url.scheme),
+        authority_of(url),
+        request_target(url),
+        f"{url.raw_host}:{url.port}",
+        (url.scheme, url.raw_host, url.port),
+    )
 
 
 # --- origins and credentials ----------------------------------------------------------------

@@ -207,6 +207,10 @@ class BaseConnector:
                 pin = self._ssl
         return setting, None if pin == setting else pin
 
+    def acquire_nowait(self, key: ConnectionKey, call: Call) -> Lease | None:
+        """Return a place on a connection of ``key`` if one is there; if not, await `acquire`."""
+        return self._own_pool.acquire_nowait(key, call)
+
     def acquire(self, key: ConnectionKey, call: Call) -> Coroutine[Any, Any, Lease]:
         """Return a place on a connection of ``key``, from the pool or made for it.
 

@@ -173,6 +173,16 @@ class ConnectionKey:
     pin: Fingerprint | None = None
     proxy: ProxyRoute | None = None
     tunnel: bool = False
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        # Asked for with every request.
+        parts = (self.host, self.port, self.is_ssl, self.ssl, self.server_hostname)
+        more = (self.pin, self.proxy, self.tunnel)
+        object.__setattr__(self, "_hash", hash(parts + more))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def host_group(self) -> tuple[str, int | None, bool]:

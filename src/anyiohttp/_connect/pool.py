@@ -208,6 +208,22 @@ class Pool:
 
     # --- leasing ---
 
+    def acquire_nowait(self, key: ConnectionKey, call: Call) -> Lease | None:
+        """Return a place on a connection that is there, and about which nobody is to be told.
+
+        ``None`` leaves it to `acquire`.
+        """
+        state = self._state
+        slot = state.warm(key, call.loop, self._clock()) if call.observer is None else None
+        if slot is None or slot.connection is None:
+            return None
+        connection = slot.connection
+        if not connection.in_flight and not connection.usable():
+            return None
+        state.take(slot)
+        connection.reserve()
+        return Lease(self, connection, True)
+
     async def acquire(self, key: ConnectionKey, call: Call, dial: DialFunction) -> Lease:
         """Return a place on a connection of ``key``; awaits nothing if one is there.
 

@@ -8,7 +8,7 @@ Called by: `pool_state`; `pool` reads what it is told in them.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -101,6 +101,12 @@ class Lane(Generic[K, C]):
         """Who has waited longest."""
         return next(iter(self.waiters), None)
 
+    def check_invariants(self, live: Iterable[Slot[K, C]]) -> None:
+        """Assert all that must be true of it between two calls of the state; for tests."""
+        assert self.slots or self.waiters
+        assert set(self.free) == {slot for slot in live if slot.lane is self and slot.free}
+        assert not (self.free and self.waiters)
+
 
 class Group(Generic[K, C]):
     """All that counts against one ``limit_per_host``; ``limit`` 0 is none."""
@@ -124,3 +130,12 @@ class Group(Generic[K, C]):
     def first(self) -> Waiter[K, C] | None:
         """Who has waited longest."""
         return next(iter(self.waiters), None)
+
+    def check_invariants(self, idle: set[Slot[K, C]]) -> None:
+        """Assert all that must be true of it between two calls of the state; for tests."""
+        assert not self.limit or self.slots <= self.limit
+        assert set(self.idle) == {slot for slot in idle if slot.lane.group is self}
+        numbers = [waiter.number for waiter in self.waiters]
+        assert numbers == sorted(numbers)
+        assert all(waiter.outcome is None for waiter in self.waiters)
+        assert not (self.full and self.waiters and self.idle)

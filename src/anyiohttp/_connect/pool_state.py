@@ -46,8 +46,8 @@ They stand in the order in which they became idle, so that only the first ones n
 and none before the first one's time; there is no timer. Those of another event loop than the one
 that asks are of no use and end too.
 
-Most often a free connection is there and nobody waits. The first lines of `acquire` and `changed`
-are what is left of the rules then; they return ``None`` for "nothing is to be done".
+Most often a free connection is there and nobody waits. `warm` and the first lines of `changed` are
+what is left of the rules then; ``None`` says that nothing is to be done.
 
 All operations take constant time, amortised, whatever the number of connections and waiters; with
 both limits set and calls waiting, choosing takes the logarithm of the number of groups.
@@ -128,13 +128,24 @@ class PoolState(Generic[K, C]):
 
     # --- asking ---
 
+    def warm(self, key: K, loop: Hashable, now: float) -> Slot[K, C] | None:
+        """Return a slot of ``key`` with a free place, if there is nothing else to be done.
+
+        It is for `take`, before anything else is asked or noted.
+        """
+        if now < self._next_end and loop is self._loop:
+            lane = self._lanes.get((key, loop))
+            if lane is not None and lane.free:
+                return next(reversed(lane.free))
+        return None
+
     def acquire(
         self, key: K, loop: Hashable, now: float
     ) -> tuple[Grant[C] | Dial[K, C] | Waiter[K, C] | Closed, Todo[K, C] | None]:
         """Ask for a place on a connection of ``key`` that belongs to the event loop ``loop``."""
-        warm = self._lanes.get((key, loop)) if now < self._next_end else None
-        if warm is not None and warm.free and loop is self._loop:
-            return self._take(next(reversed(warm.free))), None
+        warm = self.warm(key, loop, now)
+        if warm is not None:
+            return Grant(self.take(warm)), None
         todo: Todo[K, C] = Todo()
         if self.closed:
             return Closed(), todo
@@ -144,7 +155,7 @@ class PoolState(Generic[K, C]):
         self._expire(now, todo)
         lane = self._lane(key, loop)
         if lane.free:
-            return self._take(next(reversed(lane.free))), todo
+            return Grant(self.take(next(reversed(lane.free)))), todo
         if self._make_room(lane.group, todo):
             return self._open(lane), todo
         return self._queue.append(lane), todo
@@ -237,7 +248,7 @@ class PoolState(Generic[K, C]):
         self._expire(now, todo)
         lane = slot.lane
         if lane.free:
-            grant = self._take(next(reversed(lane.free)))
+            grant = Grant(self.take(next(reversed(lane.free))))
             self._remove(slot)
             self._open_slots(todo)
             return grant, todo
@@ -287,7 +298,7 @@ class PoolState(Generic[K, C]):
                     return
             if waiter is None:
                 return
-            self._serve(waiter, self._take(slot), todo)
+            self._serve(waiter, Grant(self.take(slot)), todo)
 
     def _open_slots(self, todo: Todo[K, C]) -> None:
         """Give leave to dial to those who wait longest and whom no limit forbids it."""
@@ -357,8 +368,8 @@ class PoolState(Generic[K, C]):
         todo.close.append(slot.connection)
         self._remove(slot)
 
-    def _take(self, slot: Slot[K, C]) -> Grant[C]:
-        """Take a free place of a connection."""
+    def take(self, slot: Slot[K, C]) -> C:
+        """Take a free place of a connection, and return it."""
         assert slot.connection is not None
         slot.taken += 1
         if self.force_close:
@@ -370,7 +381,7 @@ class PoolState(Generic[K, C]):
         slot.lane.group.idle.pop(slot, None)
         if not slot.free:
             slot.lane.free.pop(slot, None)
-        return Grant(slot.connection)
+        return slot.connection
 
     def _update(
         self, slot: Slot[K, C], free: int, taken: int, now: float, todo: Todo[K, C]
@@ -471,30 +482,19 @@ class PoolState(Generic[K, C]):
             assert self._next_end <= since[0] + self.keepalive_timeout
         for (key, loop), lane in self._lanes.items():
             assert (lane.key, lane.loop) == (key, loop)
-            assert lane.slots or lane.waiters
             assert self._groups[lane.group.name] is lane.group
-            own = {s for s in self._live.values() if s.lane is lane}
-            assert set(lane.free) == {s for s in own if s.free}
-            assert not (lane.free and lane.waiters)
+            lane.check_invariants(self._live.values())
         for group in self._groups.values():
             self._check_group(group, idle)
-        for connection, slot in self._live.items():
-            assert slot.open
-            assert slot.connection == connection
+        assert all(slot.open and slot.connection == each for each, slot in self._live.items())
 
     def _check_group(self, group: Group[K, C], idle: set[Slot[K, C]]) -> None:
         assert group.lanes == sum(lane.group is group for lane in self._lanes.values())
-        assert not self.limit_per_host or group.slots <= self.limit_per_host
-        assert set(group.idle) == {s for s in idle if s.lane.group is group}
-        numbers = [waiter.number for waiter in group.waiters]
-        assert numbers == sorted(numbers)
-        assert all(waiter.outcome is None for waiter in group.waiters)
-        if group.full:
-            assert not group.waiters or not group.idle
-        elif group.waiters:
+        group.check_invariants(idle)
+        if group.waiters and not group.full:
             assert self.limit
             assert self._slots == self.limit
             assert not idle
             oldest = self._queue.oldest_below_limit()
             assert oldest is not None
-            assert oldest.number <= numbers[0]
+            assert oldest.number <= next(iter(group.waiters)).number

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from types import TracebackType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from anyio.abc import SocketAttribute
 from anyio.streams.tls import TLSAttribute
@@ -40,7 +40,8 @@ from .codings import Decoder, make_decoder
 from .fields import HeaderFields, decode_fields, parse_cookies
 from .limits import BodyLimits
 from .reader import DEFAULT_LIMIT, StreamReader
-from .sources import ByteSource, DecodedSource, LimitedSource
+from .request_info import RequestInfo
+from .sources import ByteSource, DecodedSource, HeldSource, LimitedSource
 
 __all__ = ("ClientResponse", "RequestInfo", "ResponseOptions")
 
@@ -57,39 +58,6 @@ _EXTRA_INFO = {
     "sockname": SocketAttribute.local_address,
     "ssl_object": TLSAttribute.ssl_object,
 }
-
-
-class _RequestInfo(NamedTuple):
-    url: URL
-    method: str
-    headers: CIMultiDictProxy[str]
-    real_url: URL
-
-
-class RequestInfo(_RequestInfo):
-    """What was asked for.
-
-    Args:
-        url: the URL.
-        method: the method.
-        headers: as they were sent.
-        real_url: the URL as it was given, with its fragment; by default ``url``.
-    """
-
-    __slots__ = ()
-
-    def __new__(
-        cls,
-        url: URL,
-        method: str,
-        headers: CIMultiDictProxy[str],
-        real_url: URL | None = None,
-    ) -> RequestInfo:
-        return super().__new__(cls, url, method, headers, url if real_url is None else real_url)
-
-    def __repr__(self) -> str:
-        # Neither the URL's user part nor an Authorization header belongs into a message.
-        return f"<RequestInfo {self.method} {self.url.with_user(None)}>"
 
 
 def _utf8(response: ClientResponse, body: bytes) -> str:
@@ -356,6 +324,12 @@ class ClientResponse(HeaderFields):
         if self._content is None:
             source: ByteSource = self._exchange
             failure = None
+            if self._body is not None:  # by `_take_whole`
+                self._content = StreamReader(
+                    None, self._options.read_bufsize, source=HeldSource(self._body)
+                )
+                self._content.read_nowait()
+                return self._content
             try:
                 source = self._source()
             except ContentDecodingError as exc:
@@ -378,11 +352,31 @@ class ClientResponse(HeaderFields):
         return LimitedSource(exchange, limits, None if exchange.complete else self.content_length)
 
     def _make_decoder(self) -> Decoder | None:
-        if self._options.auto_decompress:
-            for name, _ in self._raw:
-                if name.lower() == b"content-encoding":
-                    return make_decoder(", ".join(self.headers.getall("Content-Encoding")))
+        if self._options.auto_decompress and self._is_coded():
+            return make_decoder(", ".join(self.headers.getall("Content-Encoding")))
         return None
+
+    def _is_coded(self) -> bool:
+        for name, _ in self._raw:  # noqa: SIM110 - a generator takes longer
+            if len(name) == 16 and name.lower() == b"content-encoding":
+                return True
+        return False
+
+    def _take_whole(self) -> bool:
+        """Take the body if all of it is there as it is to be had: most are small."""
+        exchange = self._exchange
+        if self._content is not None or self._released or not exchange.complete:
+            return False
+        if self._options.body_limits.max_body_size is not None or self._is_coded():
+            return False
+        if self._when_read is not None:
+            return False
+        body = exchange.receive_nowait()
+        while body and (more := exchange.receive_nowait()):
+            body += more
+        self._body = body or b""
+        self._end()
+        return True
 
     async def read(self) -> bytes:
         """Return the whole body; the same again when it is called again.
@@ -398,7 +392,7 @@ class ClientResponse(HeaderFields):
 
         Any of them, and a cancellation, ends the exchange.
         """
-        if self._body is None:
+        if self._body is None and not self._take_whole():
             content = self.content
             if content.consumed:
                 raise StreamConsumedError(
@@ -411,6 +405,7 @@ class ClientResponse(HeaderFields):
             except BaseException:
                 self.close()
                 raise
+        assert self._body is not None
         return self._body
 
     def get_encoding(self) -> str:

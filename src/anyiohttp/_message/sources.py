@@ -22,7 +22,7 @@ from ..exceptions import ContentDecodingError
 from .codings import Decoder
 from .limits import BodyLimits
 
-__all__ = ("ByteSource", "DecodedSource", "FedSource", "LimitedSource")
+__all__ = ("ByteSource", "DecodedSource", "FedSource", "HeldSource", "LimitedSource")
 
 
 class ByteSource(Protocol):
@@ -35,6 +35,26 @@ class ByteSource(Protocol):
     def receive_nowait(self) -> bytes | None:
         """Return bytes that are at hand; ``b""`` at the end; ``None`` if there are none yet."""
         ...
+
+
+class HeldSource:
+    """A body that is there as a whole.
+
+    Args:
+        body: all of it.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def receive(self) -> bytes:
+        """Return all of it; ``b""`` from then on."""
+        return self.receive_nowait()
+
+    def receive_nowait(self) -> bytes:
+        """Return all of it; ``b""`` from then on."""
+        body, self._body = self._body, b""
+        return body
 
 
 class LimitedSource:

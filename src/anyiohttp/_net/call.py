@@ -11,11 +11,13 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from anyio.lowlevel import current_token
-
 from .deadlines import DEFAULT_TIMEOUT, ClientTimeout, Phase
+from .loops import running_loop
 
 __all__ = ("Call", "Observer")
+
+
+_TOTAL = Phase.TOTAL  # by the enum's name it takes longer
 
 
 class Observer(Protocol):
@@ -65,13 +67,10 @@ class Call:
         self.timeout = timeout
         self.observer = observer
         self.spawn = spawn
-        token = current_token()
-        self.loop = token.native_token
-        self._clock = token.backend_class.current_time
+        self.loop, self._clock = running_loop()
         self._connect_deadline = math.inf
-        self._total_deadline = (
-            timeout.deadline_of(timeout.total, self._clock()) if timeout.total else math.inf
-        )
+        total = timeout.total
+        self._total_deadline = timeout.deadline_of(total, self._clock()) if total else math.inf
 
     def start_connecting(self) -> None:
         """Start the clock of ``ClientTimeout.connect``, which spans several waits."""
@@ -85,7 +84,7 @@ class Call:
 
     def next_deadline(self, phase: Phase) -> tuple[float, Phase]:
         """Return when a wait in this phase must end, and whose limit that is."""
-        deadline, ran_out = self._total_deadline, Phase.TOTAL
+        deadline, ran_out = self._total_deadline, _TOTAL
         if phase.connecting and self._connect_deadline < deadline:
             deadline, ran_out = self._connect_deadline, Phase.CONNECT
         if phase.starts_anew and (seconds := getattr(self.timeout, phase.limit)):

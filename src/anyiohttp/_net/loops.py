@@ -1,0 +1,38 @@
+"""Which event loop is running, and its clock.
+
+Knows: how asyncio and trio are asked; anyio, which is asked where both could be meant.
+Must not know: what is done on the loop.
+Called by: `call`, once for each call of a user.
+
+anyio answers the same, but asks anew each time which library the running task belongs to: that
+takes longer than anything else that a call needs before it is sent.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from anyio.lowlevel import current_token
+
+__all__ = ("running_loop",)
+
+
+def running_loop() -> tuple[object, Callable[[], float]]:
+    """Return the running event loop, as anyio names it, and what tells its time.
+
+    Raises:
+        anyio.NoEventLoopError: none is running.
+    """
+    asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")
+    try:
+        if trio is None and asyncio is not None:
+            loop = asyncio.get_running_loop()
+            return loop, loop.time
+        if asyncio is None and trio is not None:
+            return trio.lowlevel.current_trio_token(), trio.current_time
+    except RuntimeError:
+        pass  # for anyio to say
+    # Where both are known, trio may be a guest of asyncio's loop.
+    token = current_token()
+    return token.native_token, token.backend_class.current_time
