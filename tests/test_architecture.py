@@ -65,6 +65,7 @@ PURE = {
     "_connect.pool_queue",
     "_connect.pool_records",
     "_connect.pool_state",
+    "_connect.socks",
     "_connect.tls_sessions",
     "_message.coding_libraries",
     "_message.chain_map",

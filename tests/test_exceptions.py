@@ -161,6 +161,7 @@ def _samples() -> dict[str, exceptions.ClientError]:
         exceptions.DownloadChangedError("text"),
         exceptions.DownloadMismatchError("text"),
         exceptions.DownloadListError("text"),
+        exceptions.ClientSocksProxyError(key, REFUSED, URL("socks5://p.example"), 5),
     ]
     connector_errors = (
         exceptions.ClientConnectorError,

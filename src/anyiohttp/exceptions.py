@@ -13,6 +13,7 @@ The tree (aiohttp's names and bases; ``+`` marks a second, built-in base)::
     │   │   └── ClientConnectorError
     │   │       ├── ClientConnectorDNSError
     │   │       ├── ClientProxyConnectionError
+    │   │       │   └── ClientSocksProxyError
     │   │       ├── UnixClientConnectorError
     │   │       └── ClientSSLError
     │   │           ├── ClientConnectorSSLError          + ssl.SSLError
@@ -58,6 +59,8 @@ Which one is raised when:
 * the name did not resolve → ``ClientConnectorDNSError``; TCP refused or unreachable →
   ``ClientConnectorError``; TLS failed → ``ClientConnectorSSLError``; the certificate did not
   verify → ``ClientConnectorCertificateError``;
+* the proxy could not be reached → ``ClientProxyConnectionError``; it refused CONNECT →
+  ``ClientHttpProxyError``; it refused a SOCKS request → ``ClientSocksProxyError``;
 * the peer went away before a response → ``ServerDisconnectedError`` or ``ClientOSError``; in the
   middle of a body → ``ClientPayloadError``;
 * the peer sent something that is not HTTP → ``MalformedResponseError``;
@@ -96,6 +99,7 @@ __all__ = (
     "ClientProxyConnectionError",
     "ClientResponseError",
     "ClientSSLError",
+    "ClientSocksProxyError",
     "ConnectionTimeoutError",
     "ContentDecodingError",
     "ContentTypeError",
@@ -235,6 +239,32 @@ class ClientConnectorDNSError(ClientConnectorError):
 
 class ClientProxyConnectionError(ClientConnectorError):
     """The connection to the proxy could not be made."""
+
+
+class ClientSocksProxyError(ClientProxyConnectionError):
+    """The SOCKS proxy refused to connect to the host, or does not speak SOCKS.
+
+    Args:
+        connection_key: where the connection was to lead.
+        os_error: what the proxy said, in the operating system's terms.
+        proxy: the proxy's URL, without credentials.
+        reply: the code of its refusal; ``None`` if it gave none.
+    """
+
+    def __init__(
+        self,
+        connection_key: _ConnectionKeyLike,
+        os_error: OSError,
+        proxy: URL,
+        reply: int | None = None,
+    ) -> None:
+        super().__init__(connection_key, os_error)
+        self.proxy = proxy
+        self.reply = reply
+        self.args = (connection_key, os_error, proxy, reply)
+
+    def __str__(self) -> str:
+        return f"Cannot connect to host {self.host}:{self.port} by {self.proxy} [{self.strerror}]"
 
 
 class UnixClientConnectorError(ClientConnectorError):

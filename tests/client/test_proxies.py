@@ -92,8 +92,8 @@ def test_credentials_that_cannot_be_sent() -> None:
 @pytest.mark.parametrize(
     ("proxy", "match"),
     [
-        ("socks5://proxy:1080", "socks5"),
-        ("socks4a://proxy:1080", "socks4a"),
+        ("socks://proxy:1080", "'socks'.*only http, https, socks4, socks4a, socks5, socks5h"),
+        ("socks5://u:hunter2@", "malformed|no host"),
         ("ftp://proxy", "ftp"),
         ("ws://proxy", "ws"),
         ("proxy:3128", "'proxy'"),
@@ -184,7 +184,7 @@ def test_a_proxy_of_the_environment_with_credentials() -> None:
     assert (route.url, route.login, route.password) == (PROXY, "u", "p")
 
 
-@pytest.mark.parametrize("value", ["socks5://p:1", "http://", "p:abc", "//p", "http://a b"])
+@pytest.mark.parametrize("value", ["socks6://p:1", "http://", "p:abc", "//p", "http://a b"])
 def test_a_proxy_that_cannot_be_used_is_an_error_and_no_way_round_it(value: str) -> None:
     with pytest.raises(InvalidURL):
         choose_proxy(URL("http://h/"), {"http": value})

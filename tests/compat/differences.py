@@ -261,7 +261,7 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference("proxies.the_connect_that_a_proxy_sees", "*, its request_info", ANY, ANY, _CONNECT),
     Difference("proxies.proxies_that_cannot_be", "ftp:*", ANY, ANY, _REFUSED_PROXY),
     Difference("proxies.proxies_that_cannot_be", "http://*", ANY, ANY, _REFUSED_PROXY),
-    Difference("proxies.proxies_that_cannot_be", "socks5:*", ANY, ANY, _REFUSED_PROXY),
+    Difference("proxies.proxies_that_cannot_be", "socks5:*", ANY, ANY, "SOCKS is spoken"),
     Difference(
         "redirects.methods_and_bodies", "request * content-length", ["0"], NOTHING, _NO_CONTENT
     ),

@@ -86,7 +86,10 @@ def theirs(play: Play) -> Iterator[Callable[[str], dict[str, object]]]:
             gc.collect()
         return seen
 
-    yield answers
+    with pytest.MonkeyPatch.context() as patch:
+        # With aiodns installed aiohttp asks it by default; ours is asked for (`AsyncResolver`).
+        patch.setattr("aiohttp.connector.DefaultResolver", aiohttp.ThreadedResolver)
+        yield answers
     answers.cache_clear()
 
 

@@ -269,7 +269,7 @@ def test_proxy_connector() -> None:
     with pytest.raises(ValueError, match="proxy_auth"):
         ProxyConnector("http://u:p@p.example", proxy_auth=Auth("u"))
     with pytest.raises(InvalidURL):
-        ProxyConnector("socks5://p.example")
+        ProxyConnector("socks6://p.example")
 
 
 def test_unix_connector() -> None:

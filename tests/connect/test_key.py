@@ -152,7 +152,7 @@ def test_a_login_holds_no_colon(auth: Auth | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "proxy", ["p.example:3128", "/path", "", "socks5://p.example", "http://", "http://p:99999"]
+    "proxy", ["p.example:3128", "/path", "", "socks6://p.example", "http://", "http://p:99999"]
 )
 def test_parse_refuses_what_is_no_proxy(proxy: str) -> None:
     with pytest.raises(InvalidURL):

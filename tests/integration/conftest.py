@@ -1,9 +1,11 @@
-"""nginx, squid and HAProxy of the machine, started once for all tests that want them."""
+"""nginx, squid, HAProxy and Dante of the machine, started once for all tests that want them."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.certs.authority import CertFiles
 from tests.integration.daemons import (
+    CRYPT_HASH,
     PASSWORD,
     PASSWORD_HASH,
     USER,
@@ -220,6 +223,82 @@ def squid() -> Iterator[Squid]:
         config.write_text(_SQUID.format(ports=ports, helper=found[0], dir=directory))
         with running([program, "-N", "-f", str(config)], ports=ports, directory=directory):
             yield Squid(url=_http(ports[0]), open_url=_http(ports[1]))
+
+
+@dataclass(frozen=True)
+class Dante:
+    """A running Dante, a SOCKS proxy for SOCKS4 and SOCKS5; it connects nobody to port 9.
+
+    Attributes:
+        port: of 127.0.0.1.
+        user: whom it asks for; ``None`` if it asks nobody.
+        password: likewise.
+    """
+
+    port: int
+    user: str | None = None
+    password: str | None = None
+
+    def url(self, scheme: str) -> URL:
+        """The proxy's URL, with its credentials."""
+        return URL.build(
+            scheme=scheme, host="127.0.0.1", port=self.port, user=self.user, password=self.password
+        )
+
+
+_DANTED = """\
+logoutput: stderr
+internal: 127.0.0.1 port = {port}
+external: 127.0.0.1
+clientmethod: none
+socksmethod: {method}
+user.privileged: root
+user.unprivileged: root
+client pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}
+socks block {{ from: 127.0.0.0/8 to: 0.0.0.0/0 port = 9 }}
+socks pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}
+"""
+
+#: Dante asks the system for its users: it gets a system of its own, which has one.
+_OWN_USERS = """\
+mount --bind {dir}/passwd /etc/passwd && mount --bind {dir}/shadow /etc/shadow && exec "$@"
+"""
+
+
+@pytest.fixture(scope="session")
+def dante() -> Iterator[Dante]:
+    """A real Dante that asks nobody who they are."""
+    program = find_program("danted")
+    if os.geteuid():
+        pytest.skip("danted wants to be started by root")
+    (port,) = free_ports(1)
+    with public_directory("danted") as directory:
+        config = directory / "danted.conf"
+        config.write_text(_DANTED.format(port=port, method="none"))
+        with running([program, "-f", str(config)], ports=[port], directory=directory):
+            yield Dante(port)
+
+
+@pytest.fixture(scope="session")
+def guarded_dante() -> Iterator[Dante]:
+    """A real Dante that asks for a user name and a password (RFC 1929)."""
+    program = find_program("danted")
+    unshare = shutil.which("unshare")
+    if os.geteuid() or unshare is None:
+        pytest.skip("danted's own users want root and unshare")
+    (port,) = free_ports(1)
+    with public_directory("guarded-danted") as directory:
+        config = directory / "danted.conf"
+        config.write_text(_DANTED.format(port=port, method="username"))
+        users = Path("/etc/passwd").read_text() + f"{USER}:x:65533:65533::/:/usr/sbin/nologin\n"
+        (directory / "passwd").write_text(users)
+        (directory / "shadow").write_text(f"{USER}:{CRYPT_HASH}:19000:0:99999:7:::\n")
+        own_users = [unshare, "--mount", "sh", "-c", _OWN_USERS.format(dir=directory), "sh"]
+        if subprocess.run([*own_users, "true"], capture_output=True).returncode:
+            pytest.skip("danted cannot have users of its own: mounting is not allowed here")
+        command = [*own_users, program, "-f", str(config)]
+        with running(command, ports=[port], directory=directory):
+            yield Dante(port, USER, PASSWORD)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,11 @@ START_TIMEOUT = 30.0
 USER = "alice"
 PASSWORD = "secret"
 PASSWORD_HASH = "$apr1$anyiohtp$SDokRZDHFp2oni5KlzQEo/"
+#: The same for the system's users (``openssl passwd -6 -salt anyiohttp``).
+CRYPT_HASH = (
+    "$6$anyiohttp$PymF9Q0wgPH0RNjsqF.h.0ooCQTfMBmSqPZ3rEDj39Jpi.Z"
+    "oIx2g9hPMmXCgG1LsimUrpXaALyp3acsvrgDdd."
+)
 
 
 def find_program(name: str) -> str:

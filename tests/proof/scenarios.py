@@ -186,6 +186,34 @@ async def forwarding_proxy(stage: Stage) -> Victim:
     return stage.fetch
 
 
+@scenario("SOCKS5 with credentials", direct=False, timed=True)
+async def socks5(stage: Stage) -> Victim:
+    stage.open_origin()
+    stage.network.socks_proxy(PROXY, auth=("user", "password"))
+    stage.options["proxy"] = f"socks5h://user:password@{PROXY}"
+    return stage.fetch
+
+
+@scenario("SOCKS4a and TLS", narrow=NARROW_TLS, direct=False)
+async def socks4a(stage: Stage) -> Victim:
+    stage.open_origin(tls=True)
+    stage.network.socks_proxy(PROXY)
+    stage.options["proxy"] = f"socks4a://{PROXY}"
+    return stage.fetch
+
+
+@scenario(
+    "SOCKS5 that is given one address after the other",
+    addresses=(Address("2001:db8::1", refuse=True), Address("192.0.2.1")),
+    direct=False,
+)
+async def socks5_addresses(stage: Stage) -> Victim:
+    stage.open_origin()
+    stage.network.socks_proxy(PROXY)
+    stage.options["proxy"] = f"socks5://{PROXY}"
+    return stage.fetch
+
+
 @scenario("DNS lookup shared by two, the victim asks", limit=2)
 async def lookup_led(stage: Stage) -> Victim:
     stage.open_origin()

@@ -824,6 +824,15 @@ def _peer_sends(data: bytes) -> Script:
     return script
 
 
+def _speaks(*answers: bytes) -> Script:
+    async def script(peer: Peer) -> None:
+        for answer in answers:
+            await peer.receive_some()
+            await peer.send(answer)
+
+    return script
+
+
 async def _speak_first(peer: Peer) -> None:
     await peer.send(b"220 mail.example ESMTP\r\n")
 
@@ -904,7 +913,17 @@ ERROR_CASES: dict[str, tuple[Script | None, dict[str, object]]] = {
     "no TLS": (_speak_first, {"url": f"https://{USER}:{SECRET}@{HOST}:80/"}),
     "proxy refused": (None, {"proxy": f"http://{USER}:{SECRET}@{HOST}:81"}),
     "proxy unknown": (None, {"proxy": f"http://{USER}:{SECRET}@nowhere.example:81"}),
-    "proxy's scheme": (None, {"proxy": f"socks5://{USER}:{SECRET}@{HOST}:81"}),
+    "proxy's scheme": (None, {"proxy": f"socks://{USER}:{SECRET}@{HOST}:81"}),
+    "SOCKS refused": (None, {"proxy": f"socks5://{USER}:{SECRET}@{HOST}:81"}),
+    "SOCKS refuses": (
+        _speaks(b"\5\2", b"\1\1"),
+        {"url": "http://192.0.2.1/", "proxy": f"socks5h://{USER}:{SECRET}@{HOST}:80"},
+    ),
+    "no SOCKS": (
+        _speaks(b"HTTP/1.1 400 No\r\n\r\n"),
+        {"url": "http://192.0.2.1/", "proxy": f"socks5h://{USER}:{SECRET}@{HOST}:80"},
+    ),
+    "proxy auth that SOCKS4 knows not": (None, {"proxy": f"socks4://{USER}:{SECRET}@{HOST}:81"}),
     "proxy's port": (None, {"proxy": f"http://{USER}:{SECRET}@{HOST}:x"}),
     "proxy's host": (None, {"proxy": f"http://{USER}:{SECRET}@:1"}),
     "proxy without scheme": (None, {"proxy": f"{USER}:{SECRET}@{HOST}:1"}),
@@ -1001,6 +1020,8 @@ async def test_errors_never_show_passwords(
     [
         {"proxy": f"http://{USER}:{SECRET}@{HOST}:x"},
         {"proxy": f"socks5://{USER}:{SECRET}@{HOST}"},
+        {"proxy": f"socks4://{USER}:{SECRET}@{HOST}"},
+        {"proxy": f"socks5://{USER}:{SECRET * 50}@{HOST}"},
         {"proxy": f"http://{USER}:{SECRET}@:1"},
         {"proxy": f"http://{USER}:{SECRET}@[::x]:1"},
         {"proxy": f"http://a%3Ab:{SECRET}@{HOST}"},

@@ -19,7 +19,7 @@ from urllib.request import getproxies
 from multidict import CIMultiDict
 from yarl import URL
 
-from .._connect.key import ProxyRoute
+from .._connect.key import PROXY_SCHEMES, ProxyRoute
 from ..exceptions import InvalidURL
 from ..typedefs import LooseHeaders, StrOrURL
 from .auth import BasicAuth, basic_auth_for
@@ -35,7 +35,6 @@ __all__ = (
     "proxy_route",
 )
 
-_PROXY_SCHEMES = frozenset({"http", "https"})
 #: Under which names the environment may hold a scheme's proxy, best first (curl's order).
 _VARIABLES = {
     "http": ("http", "all"),
@@ -58,8 +57,9 @@ def proxy_route(
         proxy_headers: further fields for it.
 
     Raises:
-        InvalidURL: the URL is malformed, or its scheme is neither http nor https.
-        ValueError: credentials are given twice, not as a `BasicAuth`, or beyond its encoding.
+        InvalidURL: the URL is malformed, or its scheme is not one of a proxy's.
+        ValueError: credentials are given twice, not as a `BasicAuth`, beyond its encoding, or such
+            as the proxy's protocol cannot carry.
     """
     url, login, password = _parse(proxy)
     if proxy_auth is not None and not isinstance(proxy_auth, BasicAuth):
@@ -72,6 +72,8 @@ def proxy_route(
     ):
         raise ValueError("Cannot combine a Proxy-Authorization header with other credentials")
     route = ProxyRoute(url, headers=headers)
+    if route.is_socks and proxy_auth is None:
+        return replace(route, login=login, password=password)
     if proxy_auth is None and login is not None:
         proxy_auth = basic_auth_for(login, password)
     return route if proxy_auth is None else _with_auth(route, proxy_auth)
@@ -87,11 +89,13 @@ def _parse(proxy: StrOrURL) -> tuple[URL, str | None, str]:
         url, credentials = strip_credentials(parse_url(proxy))
     except ValueError:
         raise InvalidURL(shown(proxy), "the proxy's URL is malformed") from None
-    if url.scheme not in _PROXY_SCHEMES:
+    if url.scheme not in PROXY_SCHEMES:
         scheme = f"scheme {url.scheme!r}" if url.scheme else "URL without a scheme"
-        raise InvalidURL(shown(url), f"a proxy {scheme} is not supported, only http and https")
+        known = ", ".join(sorted(PROXY_SCHEMES))
+        raise InvalidURL(shown(url), f"a proxy {scheme} is not supported, only {known}")
     problem = problem_of(url)
-    if problem is None and credentials is not None and ":" in credentials[0]:
+    basic = url.scheme in ("http", "https")
+    if problem is None and basic and credentials is not None and ":" in credentials[0]:
         problem = 'A ":" is not allowed in login (RFC 7617#section-2)'
     if problem is not None:
         raise InvalidURL(shown(url), f"proxy: {problem}")
@@ -100,14 +104,15 @@ def _parse(proxy: StrOrURL) -> tuple[URL, str | None, str]:
 
 
 def _with_auth(route: ProxyRoute, auth: BasicAuth) -> ProxyRoute:
-    auth.encode()  # refuse here what its encoding cannot express
+    if not route.is_socks:
+        auth.encode()  # refuse here what its encoding cannot express
     return replace(route, login=auth.login, password=auth.password, encoding=auth.encoding)
 
 
 def needs_tunnel(url: URL) -> bool:
     """Whether a URL is reached by CONNECT, as TLS and WebSocket are.
 
-    Plain HTTP is not: its requests go to the proxy in absolute form (RFC 9112 3.2.2).
+    Plain HTTP is not: its requests go to an HTTP proxy in absolute form (RFC 9112 3.2.2).
     """
     return url.scheme != "http"
 
@@ -126,7 +131,7 @@ def environment_proxy(url: URL) -> ProxyRoute | None:
     """
     # getproxies knows the settings of macOS and Windows, too.
     route = choose_proxy(url, proxies_from_environ(os.environ) or getproxies())
-    if route is not None and route.login is None:
+    if route is not None and route.login is None and not route.is_socks:
         auth = netrc_auth(route.url.raw_host or "")
         if auth is not None:
             route = _with_auth(route, auth)

@@ -166,7 +166,8 @@ class BaseConnector:
             pin: the certificate to expect besides; ``None`` leaves it to the connector.
             server_hostname: the name to expect in the certificate.
             proxy: through whom.
-            tunnel: whether the proxy is asked to CONNECT; by default for all but plain http.
+            tunnel: whether the proxy is asked to connect us; by default for all but plain http, and
+                always of a SOCKS proxy.
 
         Raises:
             InvalidURL: there is no host.
@@ -185,11 +186,13 @@ class BaseConnector:
         if route is not None:
             route = route.with_tls_of(setting)
             if tunnel is None:
-                tunnel = origin.scheme != "http"
+                tunnel = route.is_socks or origin.scheme != "http"
             if not tunnel:
                 if is_ssl:
                     raise ValueError("a TLS target can only be reached through a tunnel")
-                return ConnectionKey(route.url.raw_host or "", route.url.port, False, proxy=route)
+                if route.is_socks:
+                    raise ValueError("a SOCKS proxy carries nothing but tunnels")
+                return ConnectionKey(route.url.raw_host or "", route.port, False, proxy=route)
         tunnel = route is not None
         if not is_ssl:
             return ConnectionKey(host, origin.port, False, proxy=route, tunnel=tunnel)

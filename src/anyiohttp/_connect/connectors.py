@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from ssl import SSLContext
-from typing import TypedDict, Unpack
+from typing import Self, TypedDict, Unpack
 
 from yarl import URL
 
@@ -165,17 +165,20 @@ class TCPSettings(TypedDict, total=False):
 class ProxyConnector(TCPConnector):
     """Sends every request through one proxy.
 
-    Plain requests go to it in absolute form, all others through CONNECT.
+    Plain requests go to an HTTP proxy in absolute form, all others through CONNECT. Through a SOCKS
+    proxy all requests go in a tunnel, with ``socks4a`` and ``socks5h`` to a name that the proxy
+    looks up, with ``socks4`` and ``socks5`` to an address that is looked up here.
 
     Args:
-        proxy: its URL, http or https; may hold the credentials.
+        proxy: its URL: http, https, socks4, socks4a, socks5 or socks5h; may hold the credentials.
         proxy_auth: its credentials, if the URL holds none: an object with ``login``, ``password``
             and ``encoding``, such as ``BasicAuth``.
         **settings: see `TCPConnector`.
 
     Raises:
         InvalidURL: the URL is not that of a proxy.
-        ValueError: credentials are given twice, or settings contradict each other.
+        ValueError: credentials are given twice, or the proxy's protocol cannot carry them, or
+            settings contradict each other.
     """
 
     takes_proxy = False
@@ -190,6 +193,11 @@ class ProxyConnector(TCPConnector):
         route = ProxyRoute.parse(proxy, proxy_auth)
         super().__init__(**settings)
         self._route = route
+
+    @classmethod
+    def from_url(cls, url: str | URL, **settings: Unpack[TCPSettings]) -> Self:
+        """Return a connector for the proxy at ``url``, as aiohttp_socks spells it."""
+        return cls(url, **settings)
 
     @property
     def proxy_route(self) -> ProxyRoute:

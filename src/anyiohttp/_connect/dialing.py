@@ -6,7 +6,7 @@ Called by: `connectors`, one `Dialer` each.
 
 The layers are streams of one shape, each put on the one before (`docs/architecture.md`)::
 
-    tcp | unix  →  [TLS to the proxy]  →  [CONNECT]  →  [TLS to the target, pin]  →  HTTP
+    tcp | unix  →  [TLS to the proxy]  →  [CONNECT | SOCKS]  →  [TLS to the target, pin]  →  HTTP
 
 The stream on top owns those below it: aborting it aborts them all. A dial that fails, times out or
 is cancelled aborts what it has made before it returns, synchronously.
@@ -29,12 +29,15 @@ from ..exceptions import (
     ClientConnectorError,
     ClientError,
     ClientProxyConnectionError,
+    ClientSocksProxyError,
     UnixClientConnectorError,
 )
 from ..typedefs import SocketFactoryType
 from .key import ConnectionKey, ProxyRoute
 from .resolver import DNSCache, ThreadedResolver, as_literal
-from .tcp import Connect, TCPOptions, open_tcp
+from .socks import SocksError, resolves_names
+from .socks_tunnels import open_socks_tunnel
+from .tcp import Connect, TCPOptions, interleaved, open_tcp
 from .tls import start_tls
 from .tls_sessions import TLSSessions
 from .tunnels import open_tunnel, port_of
@@ -109,6 +112,7 @@ class Dialer:
             ClientConnectorCertificateError, ClientConnectorSSLError: TLS failed.
             ServerFingerprintMismatch: the certificate is not the pinned one.
             ClientHttpProxyError: the proxy refused CONNECT.
+            ClientSocksProxyError: the SOCKS proxy refused, or does not speak SOCKS.
             ConnectionTimeoutError: ``sock_connect`` or ``connect`` ran out.
             ServerTimeoutError: ``total`` ran out.
 
@@ -145,6 +149,8 @@ class Dialer:
     async def _connect_through(
         self, key: ConnectionKey, route: ProxyRoute, call: Call
     ) -> NetworkStream:
+        if route.is_socks:
+            return await self._connect_through_socks(key, route, call)
         hop = _key_of_proxy(route)
         stream = await self._connect(hop, call, ClientProxyConnectionError)
         try:
@@ -158,6 +164,28 @@ class Dialer:
             raise ClientProxyConnectionError(hop, exc) from exc
         return stream
 
+    async def _connect_through_socks(
+        self, key: ConnectionKey, route: ProxyRoute, call: Call
+    ) -> NetworkStream:
+        """Ask the proxy for the host, or for each of its addresses until one will do."""
+        hop = _key_of_proxy(route)
+        hosts = [key.host]
+        if not resolves_names(route.url.scheme):
+            family = socket.AF_INET if route.url.scheme == "socks4" else self._options.family
+            addresses = await self._resolve(key, call, family)
+            # The proxy may lack a family that this machine has.
+            hosts = [address["host"] for address in interleaved(addresses, 1)]
+        while True:
+            host = hosts.pop(0)
+            stream = await self._connect(hop, call, ClientProxyConnectionError)
+            try:
+                return await open_socks_tunnel(stream, host, port_of(key), route)
+            except SocksError as exc:
+                if not (hosts and exc.of_the_address):
+                    raise ClientSocksProxyError(key, exc, route.url, exc.reply) from exc
+            except OSError as exc:
+                raise ClientProxyConnectionError(hop, exc) from exc
+
     async def _connect(
         self, key: ConnectionKey, call: Call, error: type[ClientConnectorError]
     ) -> NetworkStream:
@@ -167,13 +195,15 @@ class Dialer:
                 return await open_unix(path)
             except OSError as exc:
                 raise UnixClientConnectorError(os.fsdecode(path), key, exc) from exc
-        addresses = await self._resolve(key, call)
+        addresses = await self._resolve(key, call, self._options.family)
         try:
             return await open_tcp(addresses, self._tcp_options)
         except OSError as exc:
             raise error(key, exc) from exc
 
-    async def _resolve(self, key: ConnectionKey, call: Call) -> list[ResolveResult]:
+    async def _resolve(
+        self, key: ConnectionKey, call: Call, family: socket.AddressFamily
+    ) -> list[ResolveResult]:
         host, port = key.host, port_of(key)
         literal = as_literal(host, port)
         if literal is not None:
@@ -181,7 +211,7 @@ class Dialer:
         if host.endswith(".."):
             host = host.rstrip(".") + "."
         try:
-            return await self._addresses.resolve(host, port, self._options.family, call.observer)
+            return await self._addresses.resolve(host, port, family, call.observer)
         except ClientError:
             raise
         except OSError as exc:
@@ -192,5 +222,5 @@ def _key_of_proxy(route: ProxyRoute) -> ConnectionKey:
     """Return where the proxy itself is, and how its own TLS is to be set up."""
     url = route.url
     return ConnectionKey(
-        host=url.raw_host or "", port=url.port, is_ssl=url.scheme == "https", ssl=route.ssl
+        host=url.raw_host or "", port=route.port, is_ssl=route.is_ssl, ssl=route.ssl
     )

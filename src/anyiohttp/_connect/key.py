@@ -13,6 +13,8 @@ All shapes of a key, with ``T`` the target, ``P`` the proxy::
     https://T, pinned          T          yes     -      no      TLS to T; pin checked
     http://T through P         P          no      P      no      TCP, or TLS, to P
     ws://T through P           T          no      P      yes     P, CONNECT T
+    http://T through SOCKS S   T          no      S      yes     S, asked for T
+    https://T through SOCKS S  T          yes     S      yes     S, asked for T, TLS to T
     https://T through P        T          yes     P      yes     P, CONNECT T, TLS to T
     https://T through https P  T          yes     P      yes     TLS to P, CONNECT T, TLS to T
     http(s)://T by unix socket T          as T    -      no      the socket, then TLS as for T
@@ -38,8 +40,12 @@ from yarl import URL
 
 from ..exceptions import InvalidURL
 from .fingerprint import Fingerprint
+from .socks import DEFAULT_PORT, SCHEMES, check_credentials
 
-__all__ = ("ConnectionKey", "Credentials", "ProxyRoute", "SSLSetting")
+__all__ = ("PROXY_SCHEMES", "ConnectionKey", "Credentials", "ProxyRoute", "SSLSetting")
+
+#: Of proxies that can be spoken to.
+PROXY_SCHEMES = SCHEMES | {"http", "https"}
 
 #: ``True``: verify by the default context; ``False``: do not verify; a context: as it says;
 #: a fingerprint: the certificate must be this one, and is not verified otherwise.
@@ -62,7 +68,7 @@ class ProxyRoute:
     """How to reach a proxy, and how to greet it.
 
     Args:
-        url: scheme, host and port, nothing else; http or https.
+        url: scheme, host and port, nothing else; http, https or a scheme of SOCKS (`socks`).
         login: the user's name; ``None`` if the proxy asks for none.
         password: goes with it.
         encoding: of the two, in the header field.
@@ -71,7 +77,7 @@ class ProxyRoute:
 
     Raises:
         InvalidURL: the URL is not that of a proxy we can speak to.
-        ValueError: the name holds a colon (RFC 7617 2).
+        ValueError: the proxy's protocol cannot carry the name, the password or the fields.
     """
 
     url: URL
@@ -83,13 +89,17 @@ class ProxyRoute:
 
     def __post_init__(self) -> None:
         url = self.url
-        if url.scheme not in ("http", "https"):
-            raise InvalidURL(url, "a proxy is spoken to over http or https")
+        if url.scheme not in PROXY_SCHEMES:
+            raise InvalidURL(url, f"a proxy is one of {', '.join(sorted(PROXY_SCHEMES))}")
         if not url.raw_host:
             raise InvalidURL(url, "a proxy needs a host")
         if url != url.origin():
             raise InvalidURL(url, "a proxy's route is its scheme, host and port only")
-        if self.login is not None and ":" in self.login:
+        if self.is_socks:
+            if self.headers:
+                raise ValueError("a SOCKS proxy takes no header fields (proxy_headers)")
+            check_credentials(url.scheme, self.login, self.password)
+        elif self.login is not None and ":" in self.login:
             raise ValueError("a colon is not allowed in a login (RFC 7617 2)")
 
     @classmethod
@@ -132,6 +142,16 @@ class ProxyRoute:
             return None
         pair = f"{self.login}:{self.password}".encode(self.encoding)
         return f"Basic {base64.b64encode(pair).decode('ascii')}"
+
+    @property
+    def is_socks(self) -> bool:
+        """Whether the proxy speaks SOCKS, and carries nothing but tunnels."""
+        return self.url.scheme in SCHEMES
+
+    @property
+    def port(self) -> int | None:
+        """The proxy's port, by default its scheme's."""
+        return self.url.port or (DEFAULT_PORT if self.is_socks else None)
 
     @property
     def is_ssl(self) -> bool:

@@ -37,6 +37,7 @@ from .peers import Peer, Script
 from .server.connection import Handler, serve_connection
 from .server.proxy import Proxy
 from .server.routing import router
+from .server.socks import serve_socks
 from .streams import MemoryStream, memory_stream_pair
 
 __all__ = ("MemoryNetwork", "NetworkStats", "networks")
@@ -226,6 +227,30 @@ class MemoryNetwork:
         return self.serve(
             host, proxy.handle, port=port, tls=tls, faults=faults, addresses=addresses
         )
+
+    def socks_proxy(
+        self,
+        host: str,
+        *,
+        port: int = 1080,
+        auth: tuple[str, str] | None = None,
+        faults: FaultPlan = NO_FAULTS,
+        addresses: Sequence[str | Address] = (),
+    ) -> Listener:
+        """Let a SOCKS proxy answer at a host: ``socks4``, ``socks4a``, ``socks5`` or ``socks5h``.
+
+        Args:
+            host: see `listen`.
+            port: see `listen`.
+            auth: the user and password it asks for; of SOCKS4 the user alone.
+            faults: see `listen`.
+            addresses: see `listen`.
+        """
+
+        async def peer(peer: Peer) -> None:
+            await serve_socks(peer.stream, peer.receive_exactly, connect=self._reach, auth=auth)
+
+        return self.listen(host, port, peer, faults=faults, addresses=addresses)
 
     def connector(self, **settings: Unpack[TCPSettings]) -> TCPConnector:
         """Return a connector that reaches the hosts of this network, and nothing else.
