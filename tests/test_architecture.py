@@ -100,6 +100,7 @@ PURE = {
     "downloads.sources",
     "downloads.spans",
     "cli.curl",
+    "cli.download_plan",
     "cli.exit_codes",
     "cli.formatting",
     "cli.items",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from anyiohttp.cli.loopback import LoopbackServer, Request, Response, Send, serve
+from anyiohttp.cli.loopback.handlers import pattern
 
 
 async def cut_short(request: Request) -> Response:
@@ -36,7 +38,21 @@ async def endless(request: Request) -> Response:
     return Response(writer=write, headers=[("Content-Type", "text/plain")])
 
 
-ROUTES = {"/cut": cut_short, "/nasty": nasty, "/endless": endless}
+CONTENT = pattern(3 * 2**20 + 7)
+
+
+async def ranged(request: Request) -> Response:
+    """A file that can be had in parts."""
+    fields = [("ETag", '"1"'), ("Accept-Ranges", "bytes"), ("Content-Type", "application/x")]
+    asked = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
+    if asked is None:
+        return Response(200, CONTENT, fields)
+    start, end = int(asked[1]), min(int(asked[2] or len(CONTENT)) + 1, len(CONTENT))
+    fields.append(("Content-Range", f"bytes {start}-{end - 1}/{len(CONTENT)}"))
+    return Response(206, CONTENT[start:end], fields)
+
+
+ROUTES = {"/file.bin": ranged, "/cut": cut_short, "/nasty": nasty, "/endless": endless}
 
 
 @pytest.fixture(scope="module")

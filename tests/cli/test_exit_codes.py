@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 import anyiohttp
-from anyiohttp import ClientError
+from anyiohttp import (
+    ClientError,
+    ClientResponseError,
+    DownloadInterruptedError,
+    RequestInfo,
+)
 from anyiohttp.cli.exit_codes import MEANINGS, ExitCode, exit_code_of, exit_code_of_status
 
 #: Every error of the library by its exit status.
 KINDS = {
     ExitCode.FAILURE: {
         "ClientError",
-        "ClientResponseError",
+        "DownloadChangedError",
+        "DownloadError",
+        "DownloadInterruptedError",
         "ContentTypeError",
         "StreamConsumedError",
         "UploadAbortedError",
     },
     ExitCode.USAGE: {
+        "DownloadListError",
         "InvalidBodyError",
         "InvalidRequestError",
         "InvalidURL",
@@ -42,7 +52,12 @@ KINDS = {
         "FingerprintMismatch",
         "ServerFingerprintMismatch",
     },
-    ExitCode.TIMEOUT: {"ConnectionTimeoutError", "ServerTimeoutError", "SocketTimeoutError"},
+    ExitCode.TIMEOUT: {
+        "ConnectionTimeoutError",
+        "DownloadTooSlowError",
+        "ServerTimeoutError",
+        "SocketTimeoutError",
+    },
     ExitCode.PROXY: {"ClientHttpProxyError", "ClientProxyConnectionError"},
     ExitCode.BROKEN: {
         "BodySizeMismatchError",
@@ -58,6 +73,8 @@ KINDS = {
         "RedirectClientError",
         "TooManyRedirects",
     },
+    ExitCode.DIGEST: {"DownloadMismatchError"},
+    ExitCode.FILE: {"DownloadFileError"},
     ExitCode.REFUSED: {"WSServerHandshakeError"},
 }
 
@@ -85,6 +102,23 @@ def test_errors(name: str, code: ExitCode) -> None:
 )
 def test_other_errors(error: BaseException, code: ExitCode) -> None:
     assert exit_code_of(error) is code
+
+
+def refusal(status: int) -> ClientResponseError:
+    request = RequestInfo(URL("http://a/"), "GET", CIMultiDictProxy(CIMultiDict()))
+    return ClientResponseError(request, status=status)
+
+
+def test_a_refusal_has_that_of_its_status() -> None:
+    codes = [exit_code_of(refusal(status)) for status in (0, 200, 404, 503)]
+    assert codes == [ExitCode.FAILURE, ExitCode.FAILURE, 4, 5]
+
+
+def test_a_download_that_was_given_up_has_that_of_its_last_failure() -> None:
+    error = DownloadInterruptedError("given up")
+    error.__cause__ = refusal(503)
+    assert exit_code_of(error) is ExitCode.SERVER_STATUS
+    assert exit_code_of(DownloadInterruptedError("given up")) is ExitCode.FAILURE
 
 
 def test_statuses() -> None:

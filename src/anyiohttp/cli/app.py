@@ -15,6 +15,7 @@ from click.shell_completion import get_completion_class
 from .. import __version__
 from .backends import BACKENDS
 from .demo import run_demo
+from .download_command import download_command
 from .exit_codes import ExitCode
 from .manual import Manual, ManualGroup, Option, Page
 from .request_command import request_commands
@@ -63,7 +64,7 @@ def program() -> ManualGroup:
         ),
     )
     group = ManualGroup(_PROGRAM, page, (_version_option(),))
-    for command in (*request_commands(), _demo(), _completion(), _help()):
+    for command in (*request_commands(), download_command(), _demo(), _completion(), _help()):
         group.add_command(command)
     return group
 

@@ -17,7 +17,13 @@ from .. import (
     ClientHttpProxyError,
     ClientPayloadError,
     ClientProxyConnectionError,
+    ClientResponseError,
     ClientSSLError,
+    DownloadFileError,
+    DownloadInterruptedError,
+    DownloadListError,
+    DownloadMismatchError,
+    DownloadTooSlowError,
     InvalidRequestError,
     InvalidURL,
     MalformedResponseError,
@@ -79,6 +85,10 @@ MEANINGS = {
 #: The first that fits counts.
 _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (KeyboardInterrupt, ExitCode.INTERRUPTED),
+    (DownloadMismatchError, ExitCode.DIGEST),
+    (DownloadFileError, ExitCode.FILE),
+    (DownloadListError, ExitCode.USAGE),
+    (DownloadTooSlowError, ExitCode.TIMEOUT),
     (ServerTimeoutError, ExitCode.TIMEOUT),
     (ClientConnectorDNSError, ExitCode.NAME),
     (ClientProxyConnectionError, ExitCode.PROXY),
@@ -105,7 +115,14 @@ _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
 
 
 def exit_code_of(error: BaseException) -> ExitCode:
-    """Return the exit status for an error."""
+    """Return the exit status for an error.
+
+    A refusal has that of its status, and a download that was given up that of its last failure.
+    """
+    if type(error) is ClientResponseError and error.status:
+        return exit_code_of_status(error.status) or ExitCode.FAILURE
+    if type(error) is DownloadInterruptedError and error.__cause__ is not None:
+        return exit_code_of(error.__cause__)
     for kind, code in _CODES:
         if isinstance(error, kind):
             return code

@@ -23,6 +23,7 @@ from .settings import ConnectionSettings, PinError, parse_pin
 __all__ = (
     "AUTH_OPTIONS",
     "BACKEND_OPTION",
+    "COLOR_OPTION",
     "CONNECTION_OPTIONS",
     "HEADER_OPTION",
     "REDIRECT_OPTIONS",
@@ -216,14 +217,16 @@ REDIRECT_OPTIONS: tuple[click.Parameter, ...] = (
     ),
 )
 
+COLOR_OPTION = Option(
+    "--color",
+    group=_OUTPUT,
+    type=_WHEN,
+    default="auto",
+    help="Colours; auto is on a terminal, unless NO_COLOR is set.",
+)
+
 SCREEN_OPTIONS: tuple[click.Parameter, ...] = (
-    Option(
-        "--color",
-        group=_OUTPUT,
-        type=_WHEN,
-        default="auto",
-        help="Colours; auto is on a terminal, unless NO_COLOR is set.",
-    ),
+    COLOR_OPTION,
     Option(
         "--pretty",
         group=_OUTPUT,

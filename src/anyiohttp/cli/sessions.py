@@ -26,7 +26,7 @@ from ..abc import AbstractCookieJar
 from .settings import ConnectionSettings
 from .watching import Watch, WatchedContext
 
-__all__ = ("CertificateError", "open_session", "tls_arguments")
+__all__ = ("CertificateError", "open_session", "timeout_of", "tls_arguments")
 
 #: Seconds, where the command line says nothing.
 _CONNECT = 30.0
@@ -62,7 +62,7 @@ def open_session(
     return ClientSession(
         connector=_connector(settings, limit_per_host, watch),
         cookie_jar=cookie_jar,
-        timeout=_timeout(settings, endless=endless),
+        timeout=timeout_of(settings, endless=endless),
         trust_env=settings.trust_env,
         version=_version(settings),
         proxy=settings.proxy,
@@ -93,7 +93,8 @@ def _version(settings: ConnectionSettings) -> HttpVersion:
     return HttpVersion10 if settings.http == "1.0" else HttpVersion11
 
 
-def _timeout(settings: ConnectionSettings, *, endless: bool) -> ClientTimeout:
+def timeout_of(settings: ConnectionSettings, *, endless: bool = False) -> ClientTimeout:
+    """Return the limits of calls; ``endless`` if the server may be silent for any time."""
     read = settings.read_timeout
     if read is None and not endless:
         read = _READ
