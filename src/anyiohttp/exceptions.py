@@ -174,9 +174,12 @@ class ClientConnectionError(ClientError):
         unanswered: whether it is known that not a byte of a response was seen. The connection
             notes this fact; the policy about sending again (RFC 9110 9.2.2) reads it and never
             guesses it from the error's type.
+        unprocessed: whether the peer has said, or cannot but have, done nothing with the request
+            (RFC 9113 8.7), so that any method may be sent again.
     """
 
     unanswered: bool = False
+    unprocessed: bool = False
 
 
 class ClientConnectionResetError(ClientConnectionError, ConnectionResetError):

@@ -24,6 +24,7 @@ from .._net.streams import NetworkStream
 __all__ = (
     "HTTP_10",
     "HTTP_11",
+    "HTTP_20",
     "Body",
     "BodySource",
     "Exchange",
@@ -45,6 +46,7 @@ class HttpVersion(NamedTuple):
 
 HTTP_10 = HttpVersion(1, 0)
 HTTP_11 = HttpVersion(1, 1)
+HTTP_20 = HttpVersion(2, 0)
 
 #: Header fields as they stood on the wire, in order.
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -105,6 +107,8 @@ class RequestHead:
         chunked: whether the caller asked for ``Transfer-Encoding: chunked``.
         expect_continue: whether to wait (a bounded time) for 100 before the body is sent.
         upgrade: whether 101 is an acceptable answer.
+        protocol: what a CONNECT is to begin on an HTTP/2 stream (RFC 8441), such as ``websocket``;
+            the target is then as for any other method. ``None`` for all other requests.
         read_until_eof: whether a response without framing lasts until the connection ends.
         limits: how much of the response's head is accepted.
     """
@@ -119,6 +123,7 @@ class RequestHead:
     chunked: bool = False
     expect_continue: bool = False
     upgrade: bool = False
+    protocol: str | None = None
     read_until_eof: bool = True
     limits: MessageLimits = MessageLimits()
 
@@ -230,6 +235,9 @@ class HTTPConnection(ABC):
         capacity: how many exchanges may be in flight: HTTP/1.1: 1; HTTP/2: what the peer allows;
             0 once the connection is closing or closed.
         in_flight: how many places are taken: exchanges under way and places reserved.
+        multiplexes: whether it carries more than one exchange at a time.
+        settled: whether `capacity` is known; until then it is what can be used at once, and who
+            waits for a place had better wait for more of them than for another connection.
         stream: the stream below, to ask for its extra attributes.
         on_change: set by the pool; called with the connection, synchronously, whenever
             `in_flight` fell, `capacity` changed, or the connection closed.
@@ -238,6 +246,8 @@ class HTTPConnection(ABC):
     version: HttpVersion
     capacity: int
     in_flight: int
+    multiplexes = False
+    settled: bool = True
     stream: NetworkStream
     on_change: Callable[[HTTPConnection], None] | None = None
 

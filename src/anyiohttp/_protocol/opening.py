@@ -15,17 +15,18 @@ from .http1.connection import HTTP11Connection
 
 __all__ = ("open_connection",)
 
-_SPOKEN: dict[str | None, type[HTTP11Connection]] = {
-    None: HTTP11Connection,
-    "http/1.1": HTTP11Connection,
-}
 
-
-def open_connection(stream: NetworkStream) -> HTTPConnection:
+def open_connection(stream: NetworkStream, *, http2: bool = False) -> HTTPConnection:
     """Return a connection that speaks what was negotiated; HTTP/1.1 if nothing was.
 
     Args:
         stream: connected and, if there is to be TLS, past its handshake.
+        http2: whether HTTP/2 is spoken without having been negotiated (RFC 9113 3.3).
     """
     protocol = stream.extra(TLSAttribute.alpn_protocol, None)  # noqa: S610 - not Django's
-    return _SPOKEN.get(protocol, HTTP11Connection)(stream)
+    if protocol == "h2" or (protocol is None and http2):
+        # Imported when first needed: h2 costs more than all the rest of this layer.
+        from .http2.connection import HTTP2Connection
+
+        return HTTP2Connection(stream)
+    return HTTP11Connection(stream)

@@ -17,17 +17,14 @@ connection useless: it is aborted on the spot, and its place is free.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
-from multidict import CIMultiDict, CIMultiDictProxy
-from yarl import URL
 
 from ..._net.call import Call
 from ..._net.streams import NetworkStream
-from ...exceptions import MalformedResponseError
 from ..base import HTTP_11, Body, HTTPConnection, RequestHead
+from ..malformed import malformed_response
 from .bodies import body_for
 from .exchange import HTTP11Exchange
 from .framing import (
@@ -112,7 +109,7 @@ class HTTP11Connection(HTTPConnection):
         except BaseException as exc:
             self.exchange_ended(reusable=not wire.used)
             if isinstance(exc, ParseError):
-                raise _malformed(head, exc) from exc
+                raise malformed_response(head, str(exc)) from exc
             raise
 
     def _begin_response(
@@ -203,23 +200,3 @@ async def _send_request(
     if framing.chunked:
         body = encode_chunk(body) + LAST_CHUNK
     return await upload.send_whole(head + body)
-
-
-# --- errors ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _RequestInfo:
-    """The request, as an error shows it: without its fields, which may hold credentials."""
-
-    url: URL
-    method: str
-    headers: CIMultiDictProxy[str] = field(repr=False)
-    real_url: URL = field(repr=False)
-
-
-def _malformed(head: RequestHead, exc: ParseError) -> MalformedResponseError:
-    target = head.target if head.target[:1] == "/" else ""
-    url = URL(f"{head.scheme}://{head.authority}{target}", encoded=True)
-    headers = CIMultiDictProxy(CIMultiDict(head.headers))
-    return MalformedResponseError(_RequestInfo(url, head.method, headers, url), message=str(exc))

@@ -1,0 +1,189 @@
+"""Sending a request's body.
+
+Knows: bodies at hand and in pieces, what an early response means for them, who may own them.
+Must not know: windows and frames (``engine``).
+Called by: ``connection``.
+
+A body at hand is given to the engine, which sends it as the windows open, whoever reads for all. A
+body in pieces is the user's code and runs in a task of the user's: the caller's own, beside a child
+that listens for an early answer; or, inside an ``async with`` block, one that the block owns, so
+that the response can be read while the body is still being sent.
+
+An early answer of 300 or more stops the body, as does one that is complete. With any other, a call
+that nobody owns an upload for finishes it first; but should the answer fill its window meanwhile,
+the peer may be waiting for it to be read, and the body is stopped as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from ..._net.call import Call
+from ..._net.deadlines import Phase, within
+from ...exceptions import UploadAbortedError
+from ..base import BodySource
+from .engine import Engine
+from .streams import Failure, Stream
+from .wire import Wire
+
+__all__ = ("Upload", "await_continue", "drained", "is_to_stop")
+
+#: How long ``100 Continue`` is waited for. RFC 9110 10.1.1: not indefinitely; curl's choice.
+CONTINUE_TIMEOUT = 1.0
+
+
+class Upload:
+    """One body on its way.
+
+    Args:
+        engine: of the connection.
+        wire: likewise.
+        state: of the stream.
+        call: whose limits apply.
+        length: how many bytes are to be sent; ``None`` if that is not known.
+    """
+
+    def __init__(
+        self, engine: Engine, wire: Wire, state: Stream, call: Call, length: int | None
+    ) -> None:
+        self._engine = engine
+        self._wire = wire
+        self._state = state
+        self._call = call
+        self._length = self._left = length
+        self._is_owned = call.spawn is not None
+
+    async def send(self, body: bytes | BodySource) -> None:
+        """Send the body, or let it be sent; return when the answer may be waited for.
+
+        Raises:
+            ServerTimeoutError: a limit of the call ran out.
+            UploadAbortedError: the body is not as long as was said.
+            BaseException: what the body raised.
+        """
+        if isinstance(body, bytes):
+            self._engine.send(self._state, memoryview(body)[: self._length], end=True)
+            return
+        first = b""
+        if body.size is not None:
+            # It knows its size, so it is unlikely to keep us waiting.
+            first = await within(self._call, Phase.TOTAL, body.next_chunk)
+            if len(first) == body.size or len(first) == self._left:
+                self._engine.send(self._state, self._within_length(first), end=True)
+                return
+        if self._call.spawn is not None:
+            self._call.spawn(self._owned(body, first))
+        else:
+            await self._beside_listener(body, first)
+
+    def _owned(self, body: BodySource, first: bytes) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            state = self._state
+            try:
+                await self._send_all(body, first)
+            except Exception as exc:
+                self._engine.reset(state, Failure("", upload=exc))
+                self._wire.queued()
+            except BaseException:
+                self._engine.reset(state, Failure("lost the rest of the request"))
+                self._wire.queued()
+                raise
+
+        return run
+
+    async def _beside_listener(self, body: BodySource, first: bytes) -> None:
+        failure: BaseException | None = None
+        async with anyio.create_task_group() as tasks:
+            with anyio.CancelScope() as sending:
+                tasks.start_soon(self._listen, sending)
+                try:
+                    await self._send_all(body, first)
+                except anyio.get_cancelled_exc_class():
+                    raise
+                except BaseException as exc:
+                    failure = exc  # out of the group by itself, not inside an ExceptionGroup
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        if not self._state.local_ended:
+            self._engine.stop_sending(self._state)
+
+    async def _listen(self, sending: anyio.CancelScope) -> None:
+        state = self._state
+        while not is_to_stop(state, owned=False):
+            state.reader.signalled = False
+            await self._wire.wait_before(state.reader, float("inf"))
+        sending.cancel()
+
+    async def _send_all(self, body: BodySource, first: bytes) -> None:
+        state = self._state
+        chunk = first
+        while not is_to_stop(state, owned=self._is_owned):
+            if not chunk:
+                chunk = await body.next_chunk()
+            if not chunk:
+                break
+            self._engine.send(state, self._within_length(chunk), end=self._left == 0)
+            await drained(state, self._wire, self._call)
+            if self._left == 0:
+                return
+            chunk = b""
+        if is_to_stop(state, owned=self._is_owned):
+            return
+        if self._left:
+            assert self._length is not None
+            raise UploadAbortedError(
+                f"the body ended after {self._length - self._left} of {self._length} bytes"
+            )
+        self._engine.send(state, b"", end=True)
+        await drained(state, self._wire, self._call)
+
+    def _within_length(self, chunk: bytes) -> bytes:
+        """Hold the body to its Content-Length: no more than that ever goes out."""
+        if self._left is None:
+            return chunk
+        chunk = chunk[: self._left]
+        self._left -= len(chunk)
+        return chunk
+
+
+def is_to_stop(state: Stream, *, owned: bool) -> bool:
+    """Whether what has been heard makes the rest of the body pointless.
+
+    Args:
+        state: of the stream.
+        owned: whether somebody else may read the response while the body is sent.
+    """
+    if state.closed or state.remote_ended:
+        return True
+    head = state.head
+    return head is not None and (head.status >= 300 or (not owned and state.window.exhausted))
+
+
+async def drained(state: Stream, wire: Wire, call: Call) -> None:
+    """Wait until what was given to the engine has gone, or is not to go any more.
+
+    Raises:
+        ServerTimeoutError: a limit of the call ran out.
+    """
+    wire.queued()
+    owned = call.spawn is not None
+    while state.outgoing or (state.finished and not state.local_ended):
+        if is_to_stop(state, owned=owned):
+            return
+        state.writer.signalled = False
+        await wire.wait(state.writer, call, Phase.SEND)
+
+
+async def await_continue(state: Stream, wire: Wire, call: Call) -> None:
+    """Wait for 100, for a final response, or until a bounded time is over.
+
+    Raises:
+        ServerTimeoutError: a limit of the call ran out.
+    """
+    with anyio.move_on_after(CONTINUE_TIMEOUT):
+        while state.head is None and not (state.continued or state.closed):
+            state.reader.signalled = False
+            await wire.wait(state.reader, call, Phase.TOTAL)
