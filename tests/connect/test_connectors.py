@@ -7,7 +7,9 @@ import inspect
 import socket
 import ssl
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +77,10 @@ def test_defaults_are_aiohttps() -> None:
     theirs = inspect.signature(aiohttp.TCPConnector).parameters
     own = inspect.signature(TCPConnector).parameters
     assert set(theirs) - set(own) == {"dns_cache_max_size"}
-    assert not set(own) - set(theirs)
+    assert set(own) - set(theirs) == {"http_versions"}  # aiohttp speaks HTTP/1.1 only
     assert set(TCPSettings.__annotations__) == set(own)
     sentinels = {"keepalive_timeout", "ssl_shutdown_timeout", "timeout_ceil_threshold"}
-    for name in set(own) - sentinels:
+    for name in set(own) - sentinels - {"http_versions"}:
         assert own[name].default == theirs[name].default, name
     connector = TCPConnector()
     assert (connector.limit, connector.limit_per_host) == (100, 0)
@@ -239,7 +241,29 @@ def test_a_requests_tls_settings_go_first(
     ],
 )
 def test_key_for(url: URL, options: dict[str, Any], key: ConnectionKey) -> None:
+    plain = replace(key, versions=("http/1.1",))
+    if key.is_ssl:
+        key = replace(key, versions=("h2", "http/1.1"))
     assert TCPConnector().key_for(url, **options) == key
+    assert TCPConnector().key_for(url, **options, http1=True) == plain
+    assert TCPConnector(http_versions=["http/1.1"]).key_for(url, **options) == plain
+
+
+@pytest.mark.parametrize("connector", [TCPConnector, partial(UnixConnector, "/run/x.sock")])
+def test_which_versions_are_spoken(connector: Callable[..., TCPConnector]) -> None:
+    assert connector().key_for(HTTPS).versions == ("h2", "http/1.1")
+    assert connector().key_for(HTTPS).may_multiplex
+    assert connector().key_for(HTTP).versions == ("http/1.1",)
+    assert not connector().key_for(HTTP).may_multiplex
+    known = connector(http_versions=["h2"])
+    assert known.key_for(HTTPS).versions == known.key_for(HTTP).versions == ("h2",)
+    assert known.key_for(HTTP, http1=True).versions == ("http/1.1",)
+
+
+@pytest.mark.parametrize("versions", [[], "h2", ["h3"], ["h2", "h2"], None, ["http/1.0"]])
+def test_versions_that_cannot_be_spoken(versions: Any) -> None:
+    with pytest.raises(ValueError, match="http_versions must name"):
+        TCPConnector(http_versions=versions)
 
 
 def test_plain_targets_share_the_connection_to_their_proxy() -> None:
@@ -276,7 +300,7 @@ def test_unix_connector() -> None:
     connector = UnixConnector(Path("/run/x.sock"), force_close=True)
     assert connector.path == "/run/x.sock"
     assert connector.force_close
-    assert connector.key_for(HTTPS) == ConnectionKey("a.example", 443, True)
+    assert connector.key_for(HTTPS, http1=True) == ConnectionKey("a.example", 443, True)
     with pytest.raises(ValueError, match="UnixConnector takes no proxy"):
         connector.key_for(HTTP, proxy=PROXY)
 

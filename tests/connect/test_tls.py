@@ -6,6 +6,7 @@ import socket
 import ssl
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -16,7 +17,7 @@ from tests.certs.authority import Fingerprints, client_context, server_context
 from tests.connect.peers import Peer, address, gone, listening, silent
 
 from anyiohttp._connect.fingerprint import Fingerprint
-from anyiohttp._connect.key import ConnectionKey, SSLSetting
+from anyiohttp._connect.key import ConnectionKey, SSLSetting, Versions
 from anyiohttp._connect.tcp import TCPOptions, open_tcp
 from anyiohttp._connect.tls import certificate_name, context_for, start_tls
 from anyiohttp._connect.tls_sessions import TLSSessions, place_of
@@ -93,10 +94,16 @@ async def test_a_callers_context_is_used_and_left_alone(
     assert before == (client_ssl_context.verify_mode, client_ssl_context.check_hostname)
 
 
-async def test_our_contexts_offer_http_1(server_cert: trustme.LeafCert) -> None:
+@pytest.mark.parametrize(
+    ("versions", "chosen"), [(("http/1.1",), "http/1.1"), (("h2", "http/1.1"), "h2")]
+)
+async def test_our_contexts_offer_what_the_key_says(
+    server_cert: trustme.LeafCert, versions: Versions, chosen: str
+) -> None:
     async with listening(context=server_context(server_cert, alpn=("h2", "http/1.1"))) as peer:
-        stream = await start_tls(await tcp_to(peer), key_of(peer, False))
-        assert stream.extra(TLSAttribute.alpn_protocol) == "http/1.1"
+        key = replace(key_of(peer, False), versions=versions)
+        stream = await start_tls(await tcp_to(peer), key)
+        assert stream.extra(TLSAttribute.alpn_protocol) == chosen
         await exchange(stream)
 
 

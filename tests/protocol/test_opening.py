@@ -1,4 +1,4 @@
-"""HTTP/1.1 on every stream, whatever ALPN said."""
+"""Which version of HTTP a stream speaks: what ALPN chose, or what is known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from anyio.streams.tls import TLSAttribute
 
-from anyiohttp._protocol.base import HTTP_11
+from anyiohttp._protocol.base import HTTP_11, HTTP_20
 from anyiohttp._protocol.opening import open_connection
 from anyiohttp.testing.streams import MemoryStream, memory_stream_pair
 
@@ -20,7 +20,19 @@ class Negotiated(MemoryStream):
 
     @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
-        return {TLSAttribute.alpn_protocol: lambda: self.protocol}
+        attributes: Any = TLSAttribute
+        return {
+            attributes.alpn_protocol: lambda: self.protocol,
+            attributes.tls_version: lambda: "TLSv1.3",
+        }
+
+
+def negotiated(protocol: str | None) -> Negotiated:
+    client, _ = memory_stream_pair()
+    client.__class__ = Negotiated
+    assert isinstance(client, Negotiated)
+    client.protocol = protocol
+    return client
 
 
 def test_without_tls():
@@ -30,10 +42,38 @@ def test_without_tls():
     assert connection.stream is client
 
 
-@pytest.mark.parametrize("protocol", [None, "http/1.1", "h2"])
-def test_with_alpn(protocol):
+BOTH, HTTP_1, HTTP_2 = ("h2", "http/1.1"), ("http/1.1",), ("h2",)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "versions", "spoken"),
+    [
+        (None, BOTH, HTTP_11),
+        (None, HTTP_1, HTTP_11),
+        ("http/1.1", BOTH, HTTP_11),
+        ("http/1.1", HTTP_1, HTTP_11),
+        ("something else", BOTH, HTTP_11),
+        ("h2", BOTH, HTTP_20),
+        ("h2", HTTP_2, HTTP_20),
+    ],
+)
+def test_with_alpn(protocol, versions, spoken):
+    assert open_connection(negotiated(protocol), versions).version == spoken
+
+
+@pytest.mark.parametrize(
+    ("protocol", "versions", "reason"),
+    [
+        (None, HTTP_2, "does not speak HTTP/2"),
+        ("h2", HTTP_1, "the TLS context offered h2"),
+    ],
+)
+def test_what_cannot_be_spoken_is_refused(protocol, versions, reason):
+    with pytest.raises(OSError, match=reason):
+        open_connection(negotiated(protocol), versions)
+
+
+def test_prior_knowledge_without_tls():
     client, _ = memory_stream_pair()
-    client.__class__ = Negotiated
-    assert isinstance(client, Negotiated)
-    client.protocol = protocol
-    assert open_connection(client).version == HTTP_11
+    assert open_connection(client, HTTP_2).version == HTTP_20
+    assert open_connection(client, BOTH).version == HTTP_11

@@ -37,7 +37,7 @@ from multidict import CIMultiDict, istr
 from yarl import URL
 
 from .._message.response import ClientResponse
-from .._protocol.base import Body, Exchange, RequestHead
+from .._protocol.base import HTTP_11, Body, Exchange, RequestHead
 from ..abc import AbstractCookieJar
 from ..exceptions import ClientConnectionError, TooManyRedirects
 from .auth import BasicAuth, authorization_for
@@ -373,22 +373,33 @@ _EXPECTATION_FAILED = 417
 
 
 class Resend:
-    """Send once more when the kept connection that was used turns out to have been dead."""
+    """Send once more when the kept connection that was used turns out to have been dead, and a few
+    times when the server says that it has not begun with the request.
+    """
 
     async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
-        try:
-            return await handle(request)
-        except ClientConnectionError as exc:
-            body = request.payload
-            if not may_resend(
-                exc,
-                request.method,
-                reused=request.reused_connection,
-                replayable=body is None or not body.consumed,
-            ):
-                raise
-        await rewind(request)
+        for _ in range(_MOST_UNPROCESSED):
+            try:
+                return await handle(request)
+            except ClientConnectionError as exc:
+                body = request.payload
+                if not may_resend(
+                    exc,
+                    request.method,
+                    reused=request.reused_connection,
+                    replayable=body is None or not body.consumed,
+                ):
+                    raise
+                begun = not exc.unprocessed
+            await rewind(request)
+            if begun:
+                break
         return await handle(request)
+
+
+#: So often a request is sent that no server has begun with, but for a last time. Each time it goes
+#: to another connection, or to one that has room again.
+_MOST_UNPROCESSED = 4
 
 
 class Send:
@@ -449,13 +460,15 @@ class Send:
         url = request.url
         tls = request.options.tls
         route = request.final_route
-        if tls is not PLAIN_TLS or route is not None:
+        http1 = request.options.version < HTTP_11
+        if tls is not PLAIN_TLS or route is not None or http1:
             return self._connector.key_for(
                 url,
                 ssl=tls.ssl,
                 pin=tls.pin,
                 server_hostname=tls.server_hostname,
                 proxy=route,
+                http1=http1,
             )
         # What most requests ask for; the same key each time is also found faster in the pool.
         key = self._keys.get(origin)

@@ -31,6 +31,8 @@ def may_resend(
         reused: whether its connection had carried another request before.
         replayable: whether its body, if any, can be sent again from its start.
     """
+    if error.unprocessed and replayable:
+        return True
     return (
         reused
         and replayable

@@ -11,7 +11,7 @@ number of sessions, and closed by any task, also while requests wait for it.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from enum import Enum
 from ssl import SSLContext
 from typing import Any, ClassVar, Final, Literal, Self, TypeAlias
@@ -23,10 +23,18 @@ from .._protocol.base import HTTPConnection
 from ..exceptions import InvalidURL
 from .dialing import Dialer
 from .fingerprint import Fingerprint
-from .key import ConnectionKey, ProxyRoute, SSLSetting
+from .key import ConnectionKey, ProxyRoute, SSLSetting, Versions
 from .pool import Closing, Lease, Pool, PoolOptions, PoolStats
 
-__all__ = ("UNSET", "BaseConnector", "DialingConnector", "MaybeSeconds", "Unset", "checked_ssl")
+__all__ = (
+    "UNSET",
+    "BaseConnector",
+    "DialingConnector",
+    "MaybeSeconds",
+    "Unset",
+    "checked_ssl",
+    "checked_versions",
+)
 
 
 class Unset(Enum):
@@ -91,6 +99,7 @@ class BaseConnector:
         self._ssl: SSLSetting = True
         self._pin: Fingerprint | None = None
         self._route: ProxyRoute | None = None  # of every request
+        self._versions: Versions = ("http/1.1",)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._pool}>"
@@ -153,6 +162,7 @@ class BaseConnector:
         server_hostname: str | None = None,
         proxy: ProxyRoute | None = None,
         tunnel: bool | None = None,
+        http1: bool = False,
     ) -> ConnectionKey:
         """Return the key of the connections that can carry a request to ``origin``.
 
@@ -168,6 +178,7 @@ class BaseConnector:
             proxy: through whom.
             tunnel: whether the proxy is asked to connect us; by default for all but plain http, and
                 always of a SOCKS proxy.
+            http1: whether the request can only be made in HTTP/1.
 
         Raises:
             InvalidURL: there is no host.
@@ -194,9 +205,16 @@ class BaseConnector:
                     raise ValueError("a SOCKS proxy carries nothing but tunnels")
                 return ConnectionKey(route.url.raw_host or "", route.port, False, proxy=route)
         tunnel = route is not None
+        versions = self._versions
+        if http1 or not (is_ssl or versions == ("h2",)):
+            versions = ("http/1.1",)
         if not is_ssl:
-            return ConnectionKey(host, origin.port, False, proxy=route, tunnel=tunnel)
-        return ConnectionKey(host, origin.port, True, setting, server_hostname, pin, route, tunnel)
+            return ConnectionKey(
+                host, origin.port, False, proxy=route, tunnel=tunnel, versions=versions
+            )
+        return ConnectionKey(
+            host, origin.port, True, setting, server_hostname, pin, route, tunnel, versions
+        )
 
     def _tls_settings(
         self, ssl: SSLSetting, pin: Fingerprint | None
@@ -263,6 +281,27 @@ class DialingConnector(BaseConnector):
 
     async def _finish(self) -> None:
         await self._dialer.aclose()
+
+
+def checked_versions(versions: object) -> Versions:
+    """Return the versions of HTTP that a user gave, best first.
+
+    Raises:
+        ValueError: they are none that can be spoken.
+    """
+    names = () if isinstance(versions, str) or not isinstance(versions, Iterable) else versions
+    found: list[Literal["h2", "http/1.1"]] = []
+    for name in names:
+        if name in ("h2", "http/1.1") and name not in found:
+            found.append(name)
+        else:
+            found.clear()
+            break
+    if not found:
+        raise ValueError(
+            f'http_versions must name "h2", "http/1.1" or both, best first, not {versions!r}'
+        )
+    return tuple(found)
 
 
 def checked_ssl(ssl: object) -> SSLSetting:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterable
 from ssl import SSLContext
 from typing import Self, TypedDict, Unpack
 
@@ -16,7 +17,14 @@ from yarl import URL
 
 from ..abc import AbstractResolver
 from ..typedefs import SocketFactoryType
-from .base_connector import UNSET, BaseConnector, DialingConnector, MaybeSeconds, checked_ssl
+from .base_connector import (
+    UNSET,
+    BaseConnector,
+    DialingConnector,
+    MaybeSeconds,
+    checked_ssl,
+    checked_versions,
+)
 from .dialing import Dialer, DialOptions
 from .fingerprint import Fingerprint
 from .key import Credentials, ProxyRoute, SSLSetting
@@ -55,6 +63,11 @@ class TCPConnector(DialingConnector):
         socket_factory: makes the sockets.
         ssl_shutdown_timeout: how long `close` may take to say goodbye on idle TLS connections, in
             seconds; 0 says none, ``None`` is 30.
+        http_versions: which versions of HTTP may be spoken, best first, by their names in ALPN:
+            ``"h2"`` and ``"http/1.1"``. With both, which is the default, TLS connections speak what
+            they agree upon, and others HTTP/1.1. ``("http/1.1",)`` switches HTTP/2 off. ``("h2",)``
+            speaks nothing else, without TLS too (prior knowledge). A context of yours offers what
+            you had it offer: ``context.set_alpn_protocols(["h2", "http/1.1"])``.
 
     Raises:
         ValueError: settings contradict each other.
@@ -86,6 +99,7 @@ class TCPConnector(DialingConnector):
         interleave: int | None = None,
         socket_factory: SocketFactoryType | None = None,
         ssl_shutdown_timeout: float | None = 0,
+        http_versions: Iterable[str] = ("h2", "http/1.1"),
     ) -> None:
         super().__init__(
             keepalive_timeout=keepalive_timeout,
@@ -99,6 +113,7 @@ class TCPConnector(DialingConnector):
         self._ssl = _merged(checked_ssl(ssl), verify_ssl, ssl_context, fingerprint)
         self._pin = None if fingerprint is None else Fingerprint(fingerprint)
         self._shutdown_timeout = ssl_shutdown_timeout
+        self._versions = checked_versions(http_versions)
         self._dial_options = DialOptions(
             resolver=resolver,
             use_dns_cache=use_dns_cache,
@@ -160,6 +175,7 @@ class TCPSettings(TypedDict, total=False):
     interleave: int | None
     socket_factory: SocketFactoryType | None
     ssl_shutdown_timeout: float | None
+    http_versions: Iterable[str]
 
 
 class ProxyConnector(TCPConnector):
@@ -218,6 +234,7 @@ class UnixConnector(DialingConnector):
         limit: see `BaseConnector`.
         limit_per_host: see `BaseConnector`.
         loop: no effect.
+        http_versions: see `TCPConnector`.
     """
 
     def __init__(
@@ -228,6 +245,8 @@ class UnixConnector(DialingConnector):
         limit: int | None = 100,
         limit_per_host: int | None = 0,
         loop: object = None,
+        *,
+        http_versions: Iterable[str] = ("h2", "http/1.1"),
     ) -> None:
         super().__init__(
             keepalive_timeout=keepalive_timeout,
@@ -236,6 +255,7 @@ class UnixConnector(DialingConnector):
             limit_per_host=limit_per_host,
             loop=loop,
         )
+        self._versions = checked_versions(http_versions)
         self._path = os.fspath(path)
         self._dialer = Dialer(DialOptions(path=self._path))
 

@@ -119,7 +119,11 @@ class Dialer:
         A cancelled dial leaves nothing behind.
         """
         stream = await within(call, Phase.SOCK_CONNECT, self._make_stream, key, call)
-        return open_connection(stream)
+        try:
+            return open_connection(stream, key.versions)
+        except OSError as exc:
+            stream.abort()
+            raise ClientConnectorError(key, exc) from exc
 
     def clear_dns_cache(self, host: str | None = None, port: int | None = None) -> None:
         """Forget the addresses of a host and port; all, if none is given."""

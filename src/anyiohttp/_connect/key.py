@@ -24,6 +24,9 @@ was opened with one identity never carries another's requests. For a TLS target,
 server name and pin are part of the key too; contexts are compared by identity. For a plain target
 they mean nothing and are left out, so that they do not keep connections apart.
 
+The versions of HTTP that are offered are part of the key as well: a WebSocket, or a request that
+wants HTTP/1.0, must not be given a connection on which HTTP/2 was agreed upon.
+
 A plain target's request goes to the proxy in absolute form, each by itself, so that one connection
 to the proxy serves all such targets (RFC 9112 3.2.2). Its key is the proxy's, therefore
 ``limit_per_host`` counts these connections by proxy; a tunnel leads to one target and counts there.
@@ -34,7 +37,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field, replace
 from ssl import SSLContext
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from yarl import URL
 
@@ -42,7 +45,7 @@ from ..exceptions import InvalidURL
 from .fingerprint import Fingerprint
 from .socks import DEFAULT_PORT, SCHEMES, check_credentials
 
-__all__ = ("PROXY_SCHEMES", "ConnectionKey", "Credentials", "ProxyRoute", "SSLSetting")
+__all__ = ("PROXY_SCHEMES", "ConnectionKey", "Credentials", "ProxyRoute", "SSLSetting", "Versions")
 
 #: Of proxies that can be spoken to.
 PROXY_SCHEMES = SCHEMES | {"http", "https"}
@@ -50,6 +53,9 @@ PROXY_SCHEMES = SCHEMES | {"http", "https"}
 #: ``True``: verify by the default context; ``False``: do not verify; a context: as it says;
 #: a fingerprint: the certificate must be this one, and is not verified otherwise.
 SSLSetting: TypeAlias = SSLContext | bool | Fingerprint
+
+#: The versions of HTTP that a connection may speak, best first, by their ALPN names (RFC 7301).
+Versions: TypeAlias = tuple[Literal["h2", "http/1.1"], ...]
 
 
 class Credentials(Protocol):
@@ -181,6 +187,8 @@ class ConnectionKey:
         pin: the certificate to expect, besides what ``ssl`` asks for.
         proxy: through whom.
         tunnel: whether the proxy is asked to CONNECT.
+        versions: which versions of HTTP are offered by ALPN; without TLS, ``h2`` alone means that
+            the target is known to speak it (RFC 9113 3.3).
 
     No text of it shows a password or the proxy's header fields.
     """
@@ -193,16 +201,22 @@ class ConnectionKey:
     pin: Fingerprint | None = None
     proxy: ProxyRoute | None = None
     tunnel: bool = False
+    versions: Versions = ("http/1.1",)
     _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
         # Asked for with every request.
         parts = (self.host, self.port, self.is_ssl, self.ssl, self.server_hostname)
-        more = (self.pin, self.proxy, self.tunnel)
+        more = (self.pin, self.proxy, self.tunnel, self.versions)
         object.__setattr__(self, "_hash", hash(parts + more))
 
     def __hash__(self) -> int:
         return self._hash
+
+    @property
+    def may_multiplex(self) -> bool:
+        """Whether one connection may turn out to carry many requests at a time."""
+        return "h2" in self.versions
 
     @property
     def host_group(self) -> tuple[str, int | None, bool]:

@@ -4,9 +4,11 @@ Knows: what aiohttp's ``ssl=`` settings mean, names as certificates spell them.
 Must not know: how the stream was made, HTTP beyond its ALPN name.
 Called by: `dialing`, once for the target and once for a proxy spoken to over https.
 
-A context that the caller made is used as it is and never changed. Ours are made once for the
-process, when first needed, in a worker thread: reading the system's authorities takes tens of
-milliseconds.
+A context that the caller made is used as it is and never changed: others may use it, too, for
+whom HTTP/2 would be Greek. It offers HTTP/2 if its maker had it do so
+(``context.set_alpn_protocols(["h2", "http/1.1"])``), and HTTP/1.1 is spoken otherwise. Ours are
+made once for the process, when first needed, in a worker thread: reading the system's authorities
+takes tens of milliseconds.
 
 A session of an earlier connection is offered, where there is one; if the server refuses it, the
 handshake is a full one. Pins are checked on a resumed connection as on any other, against the
@@ -30,44 +32,45 @@ from .._net.streams import NetworkStream
 from .._net.tls import TLSStream
 from ..exceptions import ClientConnectorCertificateError, ClientConnectorSSLError
 from .fingerprint import Fingerprint
-from .key import ConnectionKey, SSLSetting
+from .key import ConnectionKey, SSLSetting, Versions
 from .resolver import without_zone
 from .tls_sessions import TLSSessions, place_of
 
 __all__ = ("certificate_name", "context_for", "start_tls")
 
-_ALPN = ("http/1.1",)
-
-_contexts: dict[bool, ssl.SSLContext] = {}
+_contexts: dict[tuple[bool, Versions], ssl.SSLContext] = {}
 _making = threading.Lock()
 
 
-async def context_for(setting: SSLSetting) -> ssl.SSLContext:
+async def context_for(setting: SSLSetting, versions: Versions = ("http/1.1",)) -> ssl.SSLContext:
     """Return the context that ``setting`` asks for.
 
     Args:
         setting: ``True``: the system's authorities; ``False`` or a fingerprint: no verification;
             a context: itself.
+        versions: of HTTP, to be offered by ALPN. A caller's context offers what it was told to.
     """
     if isinstance(setting, ssl.SSLContext):
         return setting
     verified = setting is True
-    context = _contexts.get(verified)
+    context = _contexts.get((verified, versions))
     if context is None:
-        context = await anyio.to_thread.run_sync(_own_context, verified, abandon_on_cancel=True)
+        context = await anyio.to_thread.run_sync(
+            _own_context, verified, versions, abandon_on_cancel=True
+        )
     return context
 
 
-def _own_context(verified: bool) -> ssl.SSLContext:
+def _own_context(verified: bool, versions: Versions) -> ssl.SSLContext:
     with _making:
-        context = _contexts.get(verified)
+        context = _contexts.get((verified, versions))
         if context is None:
             context = ssl.create_default_context()
             if not verified:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
-            context.set_alpn_protocols(_ALPN)
-            _contexts[verified] = context
+            context.set_alpn_protocols(versions)
+            _contexts[verified, versions] = context
         return context
 
 
@@ -99,7 +102,7 @@ async def start_tls(
     On any exception, cancellation included, the stream is aborted.
     """
     try:
-        context = await context_for(key.ssl)
+        context = await context_for(key.ssl, key.versions)
         place = None if sessions is None else place_of(key, context)
         if sessions is None or place is None:
             return await _secured(stream, key, context)

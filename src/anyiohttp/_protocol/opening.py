@@ -7,6 +7,9 @@ Called by: the dialers of ``_connect``, once for each stream.
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Sequence
+
 from anyio.streams.tls import TLSAttribute
 
 from .._net.streams import NetworkStream
@@ -16,15 +19,30 @@ from .http1.connection import HTTP11Connection
 __all__ = ("open_connection",)
 
 
-def open_connection(stream: NetworkStream, *, http2: bool = False) -> HTTPConnection:
+def open_connection(
+    stream: NetworkStream, versions: Sequence[str] = ("http/1.1",)
+) -> HTTPConnection:
     """Return a connection that speaks what was negotiated; HTTP/1.1 if nothing was.
 
     Args:
         stream: connected and, if there is to be TLS, past its handshake.
-        http2: whether HTTP/2 is spoken without having been negotiated (RFC 9113 3.3).
+        versions: what may be spoken. If that is ``h2`` alone, it is spoken without having been
+            negotiated where there is no TLS (RFC 9113 3.3).
+
+    Raises:
+        OSError: nothing that may be spoken was agreed upon.
     """
     protocol = stream.extra(TLSAttribute.alpn_protocol, None)  # noqa: S610 - not Django's
-    if protocol == "h2" or (protocol is None and http2):
+    if protocol is None and "http/1.1" not in versions:
+        if TLSAttribute.tls_version in stream.extra_attributes:
+            raise OSError(errno.EPROTO, "the server does not speak HTTP/2 (by ALPN)")
+        protocol = "h2"
+    if protocol == "h2" and "h2" not in versions:
+        raise OSError(
+            errno.EPROTO,
+            "the TLS context offered h2, which cannot be spoken here (set_alpn_protocols)",
+        )
+    if protocol == "h2":
         # Imported when first needed: h2 costs more than all the rest of this layer.
         from .http2.connection import HTTP2Connection
 

@@ -40,8 +40,14 @@ class CertificateAuthority:
             context.set_alpn_protocols(list(alpn))
         return context
 
-    def client_context(self) -> ssl.SSLContext:
-        """Return the context of a client that trusts this authority, and no other."""
+    def client_context(self, *, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
+        """Return the context of a client that trusts this authority, and no other.
+
+        Args:
+            alpn: protocols to offer; ``("h2", "http/1.1")`` for HTTP/2.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
         self._authority.configure_trust(context)
         return context

@@ -34,7 +34,7 @@ from h2.exceptions import ProtocolError
 from hpack import HPACKError
 
 from ..base import MessageLimits
-from .codec import MAX_FIELDS, MAX_FRAME, new_client
+from .codec import MAX_FIELDS, MAX_FRAME, Fields, new_client
 from .frames import (
     DATA,
     END_STREAM,

@@ -27,7 +27,13 @@ from anyio.lowlevel import checkpoint
 
 from ..._net.call import Call
 from ..._net.deadlines import Phase, timeout_error
-from ..._net.failures import NETWORK_FAILURES
+from ..._net.shared import (
+    StreamFailed,
+    flush_all,
+    receive_before,
+    receive_what_is_there,
+    send_what_goes,
+)
 from ..._net.streams import DeadlinePassed, NetworkStream
 from .engine import Engine
 from .streams import Failure, Waiter
@@ -39,12 +45,6 @@ STUCK_AFTER = 30.0
 
 #: About as many bytes of bodies are queued at a time.
 _BATCH = 128 * 1024
-_ENDS_OF_READING: tuple[type[Exception], ...] = (
-    DeadlinePassed,
-    anyio.WouldBlock,
-    anyio.EndOfStream,
-    *NETWORK_FAILURES,
-)
 #: So often is an idle connection read from at check-out before it is taken for a bad one.
 _MOST_READS = 64
 
@@ -116,7 +116,7 @@ class Wire:
                 if self._engine.failure is not None:
                     waiter.signal()
                     return
-                await self._turn(deadline)
+                await self._turn(waiter, deadline)
         finally:
             self._holder = None
             self._about_to_write = False
@@ -153,31 +153,32 @@ class Wire:
 
     # --- reading ---
 
-    async def _turn(self, deadline: float) -> None:
-        """Write what is queued and read once."""
+    async def _turn(self, waiter: Waiter, deadline: float) -> None:
+        """Write what is queued and read once, unless that is no longer needed."""
         if len(self._engine.streams) > 1:
             # Who was woken by the last read may have something to say, too.
             self._about_to_write = True
             await checkpoint()
-            self._about_to_write = False
+        self._about_to_write = False
         self.write()
-        if self._engine.failure is not None:
+        if waiter.signalled or self._engine.failure is not None:
             return
         try:
             if self._stuck_since is None:
                 data = await self._receive(deadline)
             else:
                 data = await self._receive_while_flushing(deadline)
-        except anyio.EndOfStream:
-            self.lost(Failure("closed the connection", lost=True))
-        except NETWORK_FAILURES as exc:
-            self.lost(Failure("", lost=True, cause=exc))
+        except StreamFailed as exc:
+            self._failed(exc)
         else:
             if data:
-                self.heard = time.monotonic()
-                self._engine.feed(data)
-                if self._engine.failure is not None:
-                    self._end()
+                self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        self.heard = time.monotonic()
+        self._engine.feed(data)
+        if self._engine.failure is not None:
+            self._end()
 
     async def _receive(self, deadline: float) -> bytes:
         """Return what arrives; ``b""`` if there is something to write first."""
@@ -185,7 +186,7 @@ class Wire:
         with anyio.CancelScope() as scope:
             self._reading = scope
             try:
-                data = await self.stream.receive_before(deadline)
+                data = await receive_before(self.stream, deadline)
             finally:
                 self._reading = None
         return data
@@ -197,7 +198,7 @@ class Wire:
             tasks.start_soon(self._flush)
             try:
                 data = await self._receive(deadline)
-            except _ENDS_OF_READING as exc:
+            except (DeadlinePassed, StreamFailed) as exc:
                 failure = exc  # out of the group by itself
             tasks.cancel_scope.cancel()
         if failure is not None:
@@ -210,14 +211,14 @@ class Wire:
             while self._stuck_since is not None:
                 left = self._stuck_since + STUCK_AFTER - time.monotonic()
                 with anyio.move_on_after(left) as scope:
-                    await self.stream.flush()
+                    await flush_all(self.stream)
                 if scope.cancelled_caught:
                     self.lost(Failure(f"did not read for {STUCK_AFTER:g} s", lost=True))
                     break
                 self._stuck_since = None
                 self.write()
-        except NETWORK_FAILURES as exc:
-            self.lost(Failure("", lost=True, cause=exc))
+        except StreamFailed as exc:
+            self._failed(exc)
         self._interrupt()
 
     def _interrupt(self) -> None:
@@ -230,22 +231,14 @@ class Wire:
         engine = self._engine
         try:
             for _ in range(_MOST_READS):
-                if self.stream.silent:
+                data = None if engine.failure is not None else receive_what_is_there(self.stream)
+                if data is None:
                     break
-                engine.feed(self.stream.receive_nowait())
-                self.heard = time.monotonic()
-        except anyio.WouldBlock:
-            pass
-        except anyio.EndOfStream:
-            self.lost(Failure("closed the connection", lost=True))
-        except NETWORK_FAILURES as exc:
-            self.lost(Failure("", lost=True, cause=exc))
-        else:
-            if not self.stream.silent:
+                self._feed(data)
+            else:
                 self.lost(Failure("sent without end what nobody asked for", lost=True))
-        if engine.failure is not None:
-            self._end()
-            return False
+        except StreamFailed as exc:
+            self._failed(exc)
         self.write()
         return engine.failure is None
 
@@ -268,9 +261,9 @@ class Wire:
                 data = engine.take(_BATCH)
                 if not data:
                     return
-                if not self.stream.try_send(data):
+                if not send_what_goes(self.stream, data):
                     self._stuck_since = time.monotonic()
-        except NETWORK_FAILURES as exc:
+        except StreamFailed as exc:
             self._failed_to_send(exc)
 
     @property
@@ -279,16 +272,22 @@ class Wire:
         since = self._stuck_since
         return since is not None and time.monotonic() - since > STUCK_AFTER
 
-    def _failed_to_send(self, exc: Exception) -> None:
+    def _failed_to_send(self, exc: StreamFailed) -> None:
         """Note that the connection has failed; what the peer said before still counts."""
         try:
             while self._engine.failure is None:
-                self._engine.feed(self.stream.receive_nowait())
-        except _ENDS_OF_READING:
+                data = receive_what_is_there(self.stream)
+                if data is None:
+                    break
+                self._engine.feed(data)
+        except StreamFailed:
             pass
-        self.lost(Failure("", lost=True, cause=exc))
+        self._failed(exc)
 
     # --- ending ---
+
+    def _failed(self, exc: StreamFailed) -> None:
+        self.lost(Failure("closed the connection", lost=True, cause=exc.cause))
 
     def lost(self, failure: Failure) -> None:
         """End the connection and all of its streams."""
@@ -301,8 +300,8 @@ class Wire:
             try:
                 data = self._engine.take(0)
                 if data:
-                    self.stream.try_send(data)
-            except NETWORK_FAILURES:
+                    send_what_goes(self.stream, data)
+            except StreamFailed:
                 pass
         self.stream.abort()
         self._interrupt()
