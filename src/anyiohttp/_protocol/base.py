@@ -107,10 +107,10 @@ class RequestHead:
         chunked: whether the caller asked for ``Transfer-Encoding: chunked``.
         expect_continue: whether to wait (a bounded time) for 100 before the body is sent.
         upgrade: whether 101 is an acceptable answer.
-        protocol: what a CONNECT is to begin on an HTTP/2 stream (RFC 8441), such as ``websocket``;
-            the target is then as for any other method. ``None`` for all other requests.
         read_until_eof: whether a response without framing lasts until the connection ends.
         limits: how much of the response's head is accepted.
+        protocol: what a CONNECT is to begin on an HTTP/2 stream (RFC 8441), such as ``websocket``;
+            the target is then as for any other method. ``None`` for all other requests.
     """
 
     method: str
@@ -123,9 +123,9 @@ class RequestHead:
     chunked: bool = False
     expect_continue: bool = False
     upgrade: bool = False
-    protocol: str | None = None
     read_until_eof: bool = True
     limits: MessageLimits = MessageLimits()
+    protocol: str | None = None
 
 
 @dataclass(slots=True)
