@@ -19,7 +19,7 @@ From the outside in:
 7. `ChooseProxy` decides through which proxy the hop goes.
 8. `DropExpectation` sends once more without ``Expect`` when the server refuses to be asked.
 9. `RunMiddlewares`: the user's own steps, which see the request as it will be sent.
-10. `Resend` sends once more when a kept connection turns out to be dead.
+10. `Resend` (in `resending`) sends once more when a kept connection turns out to be dead.
 11. `Send`: lease a connection, exchange, make the response.
 
 Cancellation passes through every step. A step that holds a response it will not return closes it
@@ -39,7 +39,7 @@ from yarl import URL
 from .._message.response import ClientResponse
 from .._protocol.base import HTTP_11, Body, Exchange, RequestHead
 from ..abc import AbstractCookieJar
-from ..exceptions import ClientConnectionError, TooManyRedirects
+from ..exceptions import TooManyRedirects
 from .auth import BasicAuth, authorization_for
 from .cookies import merge_cookie_header
 from .middlewares import rewind
@@ -48,7 +48,6 @@ from .proxies import environment_proxy, proxy_route
 from .redirects import REDIRECTS, plan_redirect
 from .request import ClientRequest
 from .request_trace import RequestTrace, TracedBody
-from .retries import may_resend
 from .tls_options import PLAIN_TLS
 from .urls import destination_of, same_origin
 
@@ -370,36 +369,6 @@ class DropExpectation:
 
 
 _EXPECTATION_FAILED = 417
-
-
-class Resend:
-    """Send once more when the kept connection that was used turns out to have been dead, and a few
-    times when the server says that it has not begun with the request.
-    """
-
-    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
-        for _ in range(_MOST_UNPROCESSED):
-            try:
-                return await handle(request)
-            except ClientConnectionError as exc:
-                body = request.payload
-                if not may_resend(
-                    exc,
-                    request.method,
-                    reused=request.reused_connection,
-                    replayable=body is None or not body.consumed,
-                ):
-                    raise
-                begun = not exc.unprocessed
-            await rewind(request)
-            if begun:
-                break
-        return await handle(request)
-
-
-#: So often a request is sent that no server has begun with, but for a last time. Each time it goes
-#: to another connection, or to one that has room again.
-_MOST_UNPROCESSED = 4
 
 
 class Send:

@@ -49,7 +49,6 @@ from .pipeline import (
     FollowRedirects,
     Handler,
     RaiseForStatusStep,
-    Resend,
     Send,
     SendCookies,
     Settle,
@@ -60,6 +59,7 @@ from .pipeline import (
 from .preparation import Preparation
 from .request import ClientMiddlewareType, ClientRequest, RaiseForStatus, RequestOptions, _Unset
 from .request_trace import RequestTrace
+from .resending import Resend
 from .set_cookie import parse_response_cookies
 from .tracing import TraceConfig
 from .urls import check_base_url
