@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from . import hdrs as hdrs
 from ._client.auth import BasicAuth, encode_basic_auth
 from ._client.contexts import RequestContext
+from ._client.conversation import ClientWSTimeout
 from ._client.cookies import CookieJar, DummyCookieJar
 from ._client.digest_auth import DigestAuthMiddleware
 from ._client.one_shot import request
@@ -36,6 +37,8 @@ from ._client.tracing import (
     TraceResponseChunkReceivedParams,
 )
 from ._client.uploads import UploadTracker
+from ._client.websocket import ClientWebSocketResponse
+from ._client.websocket_connect import WebSocketContext, WSConnectKwargs
 from ._connect.connectors import BaseConnector, ProxyConnector, TCPConnector, UnixConnector
 from ._connect.fingerprint import Fingerprint
 from ._connect.resolver import DefaultResolver, ThreadedResolver
@@ -63,6 +66,7 @@ from ._message.reader import StreamReader
 from ._message.response import ClientResponse, RequestInfo
 from ._net.deadlines import ClientTimeout
 from ._protocol.base import HTTP_10, HTTP_11, HttpVersion
+from ._protocol.websocket.messages import WSCloseCode, WSMessage, WSMessageTextBytes, WSMsgType
 from ._version import __version__
 from .exceptions import (
     BodyNotReplayableError,
@@ -112,6 +116,8 @@ from .exceptions import (
     TooManyRedirects,
     UnixClientConnectorError,
     UploadAbortedError,
+    WebSocketError,
+    WSMessageTypeError,
     WSServerHandshakeError,
 )
 from .typedefs import AddrInfoType, SocketFactoryType
@@ -165,6 +171,8 @@ __all__ = (
     "ClientSession",
     "ClientSocksProxyError",
     "ClientTimeout",
+    "ClientWSTimeout",
+    "ClientWebSocketResponse",
     "ConnectionTimeoutError",
     "ContentDecodingError",
     "ContentTypeError",
@@ -248,7 +256,15 @@ __all__ = (
     "UnixConnector",
     "UploadAbortedError",
     "UploadTracker",
+    "WSCloseCode",
+    "WSConnectKwargs",
+    "WSMessage",
+    "WSMessageTextBytes",
+    "WSMessageTypeError",
+    "WSMsgType",
     "WSServerHandshakeError",
+    "WebSocketContext",
+    "WebSocketError",
     "__version__",
     "download",
     "download_all",

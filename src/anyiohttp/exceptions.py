@@ -45,6 +45,8 @@ The tree (aiohttp's names and bases; ``+`` marks a second, built-in base)::
     │   └── NonHttpUrlRedirectClientError         + RedirectClientError
     ├── BodyNotReplayableError                    + ClientPayloadError
     ├── StreamConsumedError                       + RuntimeError
+    ├── WebSocketError
+    ├── WSMessageTypeError                        + TypeError
     ├── UploadAbortedError
     └── DownloadError
         ├── DownloadFileError                     + OSError
@@ -130,7 +132,9 @@ __all__ = (
     "TooManyRedirects",
     "UnixClientConnectorError",
     "UploadAbortedError",
+    "WSMessageTypeError",
     "WSServerHandshakeError",
+    "WebSocketError",
 )
 
 
@@ -502,6 +506,29 @@ class MalformedResponseError(ClientResponseError):
 
 class WSServerHandshakeError(ClientResponseError):
     """The server did not accept the WebSocket handshake."""
+
+
+# --- WebSockets -----------------------------------------------------------------------------
+
+
+class WebSocketError(ClientError):
+    """The peer broke a rule of WebSockets (RFC 6455); it comes as the data of an ERROR message.
+
+    Args:
+        code: the close code that says which (`WSCloseCode`); the peer was told.
+        message: what was wrong.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        self.code = code
+        super().__init__(code, message)
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
+
+class WSMessageTypeError(ClientError, TypeError):
+    """The message received is not of the type that was asked for."""
 
 
 # --- what the caller asked for --------------------------------------------------------------

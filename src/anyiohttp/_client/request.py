@@ -46,6 +46,7 @@ __all__ = (
 _EXPECT = istr("Expect")
 #: What depends on the body, and is the protocol's to say.
 _FRAMING = (istr("Content-Length"), istr("Transfer-Encoding"))
+_UPGRADE = istr("Upgrade")
 
 #: Header fields as they go out.
 Lines = tuple[tuple[str, str], ...]
@@ -471,7 +472,8 @@ class ClientRequest:
         has_body = self.payload is not None
         chunked, expects = has_body and bool(options.chunked), has_body and self.expects_continue
         what = (self.method, scheme, authority, target, self._wire_headers(), self.absolute)
-        how = (options.version, chunked, expects, False, options.read_until_eof, options.limits)
+        upgrade = _UPGRADE in self.headers
+        how = (options.version, chunked, expects, upgrade, options.read_until_eof, options.limits)
         return RequestHead(*what, *how)  # by position, which is faster
 
     def _wire_headers(self) -> Lines:
@@ -483,9 +485,8 @@ class ClientRequest:
         if proxy is None or not self.absolute:
             return fields
         fields += proxy.headers
-        authorization = proxy.authorization
-        if authorization is not None:
-            fields += (("Proxy-Authorization", authorization),)
+        if proxy.authorization is not None:
+            fields += (("Proxy-Authorization", proxy.authorization),)
         return fields
 
     def wire_body(self) -> Body:

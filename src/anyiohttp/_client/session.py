@@ -38,6 +38,7 @@ from ..typedefs import (
 )
 from .auth import BasicAuth
 from .contexts import RequestContext
+from .conversing import OpensConversations
 from .cookies import CookieJar
 from .headers import DefaultHeaders
 from .middlewares import RunMiddlewares
@@ -63,6 +64,7 @@ from .resending import Resend
 from .set_cookie import parse_response_cookies
 from .tracing import TraceConfig
 from .urls import check_base_url
+from .websocket import ClientWebSocketResponse
 
 if TYPE_CHECKING:
     from ..downloads import DownloadKwargs, DownloadResult
@@ -72,7 +74,7 @@ __all__ = ("ClientSession",)
 Self = TypeVar("Self", bound="ClientSession")
 
 
-class ClientSession:
+class ClientSession(OpensConversations):
     """A set of defaults, a cookie jar and a pool of connections to make requests with.
 
     Use it with ``async with``, or close it with `close`. It may be used by any number of tasks at a
@@ -94,6 +96,7 @@ class ClientSession:
         json_serialize_bytes: makes bytes of it instead.
         request_class: a subclass of `ClientRequest` to be made instead.
         response_class: a subclass of `ClientResponse` to be made instead.
+        ws_response_class: a subclass of `ClientWebSocketResponse` to be made instead.
         version: ``HttpVersion10`` or ``HttpVersion11``.
         cookie_jar: keeps cookies; `DummyCookieJar` to keep none.
         connector_owner: whether closing the session closes the connector.
@@ -138,6 +141,7 @@ class ClientSession:
         json_serialize_bytes: JSONBytesEncoder | None = None,
         request_class: type[ClientRequest] = ClientRequest,
         response_class: type[ClientResponse] = ClientResponse,
+        ws_response_class: type[ClientWebSocketResponse[bool]] = ClientWebSocketResponse,
         version: HttpVersion = HTTP_11,
         cookie_jar: AbstractCookieJar | None = None,
         connector_owner: bool = True,
@@ -185,6 +189,7 @@ class ClientSession:
             request_class,
         )
         self._auth = auth
+        self._ws_response_class = ws_response_class
         self._trust_env = trust_env
         self._redirects = FollowRedirects(requote_redirect_url)
         self._cookie_jar = CookieJar() if cookie_jar is None else cookie_jar

@@ -22,8 +22,6 @@ from http.cookies import SimpleCookie
 from types import TracebackType
 from typing import Any, TypeVar
 
-from anyio.abc import SocketAttribute
-from anyio.streams.tls import TLSAttribute
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -37,6 +35,7 @@ from ..exceptions import (
 )
 from ..typedefs import JSONDecoder
 from .codings import Decoder, make_decoder
+from .connection_info import extra_info
 from .fields import HeaderFields, decode_fields, parse_cookies
 from .limits import BodyLimits
 from .reader import DEFAULT_LIMIT, StreamReader
@@ -48,16 +47,6 @@ __all__ = ("ClientResponse", "RequestInfo", "ResponseOptions")
 _R = TypeVar("_R", bound="ClientResponse")
 
 _JSON_TYPE = re.compile(r"application/(?:[\w.+-]+?\+)?json")
-
-#: aiohttp's (asyncio's) names of what is known of a connection.
-_EXTRA_INFO = {
-    "cipher": TLSAttribute.cipher,
-    "peercert": TLSAttribute.peer_certificate,
-    "peername": SocketAttribute.remote_address,
-    "socket": SocketAttribute.raw_socket,
-    "sockname": SocketAttribute.local_address,
-    "ssl_object": TLSAttribute.ssl_object,
-}
 
 
 def _utf8(response: ClientResponse, body: bytes) -> str:
@@ -245,7 +234,7 @@ class ClientResponse(HeaderFields):
     @property
     def closed(self) -> bool:
         """Whether the exchange has ended: everything has arrived, or it was given up."""
-        return self._ended or self._exchange.complete or self._exchange.stream is None
+        return self._ended or self._exchange.stream is None
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what is known of the connection while it lasts.
@@ -254,11 +243,7 @@ class ClientResponse(HeaderFields):
             name: ``peername``, ``sockname``, ``socket``, ``ssl_object``, ``cipher``, ``peercert``.
             default: what to return if nothing is known.
         """
-        stream = self._exchange.stream
-        attribute = _EXTRA_INFO.get(name)
-        if stream is None or attribute is None:
-            return default
-        return stream.extra(attribute, default)  # noqa: S610 (not Django's)
+        return extra_info(self._exchange.stream, name, default)
 
     def call_at_end(self, function: Callable[[], None]) -> None:
         """Call ``function`` once when the exchange has ended; now, if it has."""

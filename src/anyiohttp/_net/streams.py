@@ -16,7 +16,8 @@ truth. Every `NetworkStream` is an anyio ``ByteStream`` with four things more:
 * ``abort``: close at once, synchronously, from any task or thread.
 
 Cancellation: a cancelled ``receive`` has lost nothing. A cancelled ``send`` or ``flush`` may have
-sent a part: the stream must not be written to again, only aborted.
+sent a part, and the stream keeps the rest: it can be flushed again, or aborted, and nothing else
+may be sent before.
 """
 
 from __future__ import annotations
@@ -82,7 +83,10 @@ class NetworkStream(ByteStream):
 
     @abstractmethod
     async def flush(self) -> None:
-        """Wait until everything that was given to `try_send` has gone."""
+        """Wait until everything that was given to `try_send` has gone.
+
+        Cancelled, it can be called again.
+        """
 
     @abstractmethod
     def abort(self) -> None:

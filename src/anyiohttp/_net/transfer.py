@@ -5,7 +5,7 @@ Must not know: what the bytes mean.
 Called by: the connections of ``_protocol``, and nothing that makes connections.
 
 Cancellation: a cancelled `receive` has lost nothing; after a cancelled `send` the stream may only
-be aborted. The same holds after a timeout.
+be flushed again or aborted. The same holds after a timeout.
 """
 
 from __future__ import annotations
