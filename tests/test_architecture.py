@@ -50,6 +50,7 @@ PURE = {
     "_client.cookies",
     "_client.digest",
     "_client.headers",
+    "_client.heartbeat",
     "_client.netrc",
     "_client.proxies",
     "_client.redirects",
@@ -116,6 +117,10 @@ PURE = {
     "cli.settings",
     "cli.timeline",
     "cli.wire",
+    "_protocol.websocket.deflate",
+    "_protocol.websocket.frames",
+    "_protocol.websocket.handshake",
+    "_protocol.websocket.messages",
 }
 
 MAX_MODULE_LINES = 500

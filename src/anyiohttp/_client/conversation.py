@@ -243,15 +243,15 @@ class Conversation:
 
     async def close(self, code: int, message: bytes | str) -> bool:
         """Close on both sides (see `ClientWebSocketResponse.close`)."""
+        if self.closed:
+            return False
+        self.closed = True
         try:
-            if self._waiting and not self._closing:
+            if self._waiting:
                 self._closing = True
                 self._receiver_left = anyio.Event()
                 self.connection.interrupt()
                 await self._receiver_left.wait()
-            if self.closed:
-                return False
-            self.closed = True
             self.close_code = await self._shake_hands(code, message)
         except InvalidRequestError:
             self._abort()

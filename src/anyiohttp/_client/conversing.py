@@ -51,8 +51,9 @@ class OpensConversations:
     ) -> WebSocketContext[Any]:
         """Open a WebSocket (RFC 6455); ``await`` it, or enter it with ``async with``.
 
-        The handshake is a request like others: redirects, cookies, credentials, proxies (by
-        CONNECT), middlewares and tracing apply to it, and the session's ``timeout``.
+        The handshake is a request like others: redirects, cookies, credentials, proxies (for
+        ``ws`` and ``wss`` by CONNECT), middlewares and tracing apply to it, and the session's
+        ``timeout``.
 
         Args:
             url: of ``http``, ``https``, ``ws`` or ``wss``.

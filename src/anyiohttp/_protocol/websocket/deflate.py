@@ -23,6 +23,8 @@ __all__ = ("Deflate",)
 
 #: What every message ends with and none carries (RFC 7692 7.2.1).
 _TAIL = b"\x00\x00\xff\xff"
+#: The largest window, and no header: that of a peer expands with it, whatever its own is.
+_RAW = -zlib.MAX_WBITS
 #: How far back compressed data may refer.
 _WINDOW = 32 * 1024
 #: Final blocks in one frame; each costs a decompressor and a copy of what follows it.
@@ -41,9 +43,8 @@ class Deflate(PerMessageDeflate):
     """
 
     def __init__(self, *, peer_forgets: bool, we_forget: bool, our_bits: int) -> None:
-        # Whatever window the peer keeps to, the largest one expands it.
         super().__init__(peer_forgets, we_forget, zlib.MAX_WBITS, our_bits, _SETTINGS)
-        self._inflater = _new_inflater()
+        self._inflater = zlib.decompressobj(_RAW)
         self._expanding = False  # the message under way is compressed
 
     def once(self, bits: int) -> PerMessageDeflate:
@@ -78,7 +79,7 @@ class Deflate(PerMessageDeflate):
         else:
             self._expanding = frame.rsv1
             if self.remote_no_context_takeover:
-                self._inflater = _new_inflater()
+                self._inflater = zlib.decompressobj(_RAW)
         if not self._expanding:
             return frame
         data = bytes(frame.data)
@@ -101,13 +102,7 @@ class Deflate(PerMessageDeflate):
                 return bytes(out)
             # A final block: what follows it is another stream with the same window.
             data = self._inflater.unused_data
-            self._inflater = _new_inflater(bytes(out[-_WINDOW:]))
+            self._inflater = zlib.decompressobj(_RAW, zdict=bytes(out[-_WINDOW:]))
             if not data or data == _TAIL:
                 return bytes(out)
         raise ProtocolError(f"more than {_MOST_FINAL_BLOCKS} final blocks in a frame")
-
-
-def _new_inflater(window: bytes = b"") -> zlib._Decompress:
-    if window:
-        return zlib.decompressobj(-zlib.MAX_WBITS, zdict=window)
-    return zlib.decompressobj(-zlib.MAX_WBITS)
