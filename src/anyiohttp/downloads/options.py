@@ -87,6 +87,7 @@ class Tuning:
     Args:
         block: bytes that are written at a time.
         queue: blocks that may wait to be written.
+        request: bytes that a request brings at least, if there are several connections.
         probe: bytes of the first request, by which the size and the server's way with ranges are
             found out.
         splitting: when work is divided.
@@ -96,7 +97,8 @@ class Tuning:
     """
 
     block: int = 1024 * 1024
-    queue: int = 4
+    queue: int = 2
+    request: int = 1024 * 1024
     probe: int = 1024 * 1024
     splitting: Splitting = field(default_factory=Splitting)
     poll: float = 1.0
@@ -140,7 +142,7 @@ class Job:
     @property
     def block(self) -> int:
         """How many bytes of a segment are written at a time: fewer, if there are many segments."""
-        return max(min(self.tuning.block, 8 * self.tuning.block // self.connections), 1)
+        return max(self.tuning.block // self.connections, self.tuning.block // 16, 1)
 
 
 def job_from(url: StrOrURL, path: str | os.PathLike[str] | None, options: DownloadKwargs) -> Job:

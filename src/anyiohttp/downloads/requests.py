@@ -7,6 +7,8 @@ Called by: ``task``, ``transfer``.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 
 import anyio
@@ -101,9 +103,13 @@ class Requests:
         session: makes them.
         job: says how.
         hosts: say how many at a time.
+
+    Attributes:
+        latency: seconds, at best, from a request to the head of its response.
     """
 
     def __init__(self, session: ClientSession, job: Job, hosts: HostSlots) -> None:
+        self.latency = math.inf
         self._session = session
         self._job = job
         self._hosts = hosts
@@ -129,11 +135,13 @@ class Requests:
         request["headers"] = headers
         request["raise_for_status"] = False
         slot = await self._hosts.acquire(source.url)
+        began = time.monotonic()
         try:
             response = await self._session.get(source.url, **request)
         except BaseException:
             slot.release()
             raise
+        self.latency = min(self.latency, time.monotonic() - began)
         answer = judge(asked, response.status, response.headers)
         return Opened(response, answer, asked, source, slot)
 

@@ -246,6 +246,8 @@ class Download:
             if size is None:
                 return Asked(recorded.written.prefix, None, True, source.validator)
             start, end = recorded.written.missing(size)[0]
+            if self._job.connections > 1:
+                end = min(end, start + self._job.tuning.probe)
             return Asked(start, end, True, source.validator, size)
         if self._ranges and self._job.connections > 1:
             return Asked(0, self._job.tuning.probe, True)

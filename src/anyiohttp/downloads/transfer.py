@@ -34,6 +34,8 @@ __all__ = ("Transfer", "Work")
 #: Seconds after which a block that is not full is written: a crash is to lose little of what comes
 #: slowly, too.
 _FLUSH_EVERY = 1.0
+#: A request brings as much as comes in so many times the time that passes before its first byte.
+_WAITS = 10
 
 
 @dataclass(slots=True)
@@ -155,20 +157,43 @@ class Transfer:
             source = opened.source if opened is not None else self._sources.choose()
             failure: Exception | None = None
             try:
-                if opened is None:
-                    opened = await self._open(source, segment)
-                await self._receive(opened, segment, patience)
-                speed = segment.speed(time.monotonic())
+                await self._fetch_segment(segment, source, opened, patience)
             except Exception as exc:
                 failure = exc
             finally:
+                speed = segment.speed(time.monotonic())
                 self._plan.finish(segment)
-                if opened is not None:
-                    opened.close()
                 self._tell()
             if failure is not None and not await self._recover(failure, source, patience):
                 return
             opened = segment = None
+
+    async def _fetch_segment(
+        self, segment: Segment, source: Source, opened: Opened | None, patience: Patience
+    ) -> None:
+        """Fetch a segment, by one request or several."""
+        while opened is not None or not segment.complete:
+            if opened is None:
+                opened = await self._open(source, segment)
+            try:
+                await self._receive(opened, segment, patience)
+            finally:
+                opened.close()
+            opened = None
+
+    def _request_end(self, segment: Segment) -> int | None:
+        """Return how far the next request goes.
+
+        What is not asked for can be given to another connection without loss, and what is under way
+        is lost with a connection. So with several connections a request is no larger than it must
+        be for the wait between two requests to cost little.
+        """
+        if segment.end is None or self._meter.fetching < 2:
+            return segment.end
+        worth = int(segment.speed(time.monotonic()) * self._requests.latency * _WAITS)
+        # No speed is known well enough to ask at once for much more than has come so far.
+        count = max(min(worth, segment.position - segment.start), self._job.tuning.request)
+        return min(segment.end, segment.position + count)
 
     async def _next_segment(self, speed: float) -> Segment | None:
         """Wait for something to do; ``None`` when all has come."""
@@ -190,7 +215,8 @@ class Transfer:
 
     async def _open(self, source: Source, segment: Segment) -> Opened:
         """Ask for what a segment lacks."""
-        asked = Asked(segment.position, segment.end, True, source.validator, self._work.size)
+        end = self._request_end(segment)
+        asked = Asked(segment.position, end, True, source.validator, self._work.size)
         opened = await self._requests.open(source, asked)
         try:
             self._check(opened)

@@ -1,0 +1,188 @@
+"""The whole proof of downloads against nginx on loopback: ``python -m tests.downloads.proof``.
+
+What ``nox -s downloads_proof`` runs: a file of a GiB is killed ten times and resumed, the rate of
+one connection is compared with curl's and with that of four, and the memory is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.downloads.nginx import FileServer, file_server
+
+MIB = 1024 * 1024
+BACKENDS = ("asyncio", "uvloop", "trio")
+
+
+def make_file(path: Path, size: int) -> str:
+    """Write ``size`` random bytes; return their digest."""
+    source, digest = random.Random(size), hashlib.sha256()
+    with path.open("wb") as file:
+        for _ in range(size // MIB):
+            block = source.randbytes(MIB)
+            digest.update(block)
+            file.write(block)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def command(backend: str, url: object, path: Path, connections: int, digest: str = "") -> list[str]:
+    words = [sys.executable, "-m", "tests.downloads.child", backend, str(url), str(path)]
+    return [*words, str(connections), *([digest] if digest else [])]
+
+
+def complete(words: list[str]) -> dict[str, float]:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{words}: {done.stderr[-3000:]}")
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
+def killed(words: list[str], part: Path, share: float, size: int) -> int:
+    """Run a download and kill it when it has got a share of the file more; return what it had."""
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    first = last = None
+    for line in process.stderr:
+        if not line.startswith("{"):
+            raise SystemExit(line + process.stderr.read())
+        last = json.loads(line)["bytes"]
+        first = last if first is None else first
+        if last - first >= share * size:
+            break
+    process.kill()
+    process.stderr.close()
+    process.wait()
+    assert part.exists(), "it was complete before it could be killed"
+    return int(last or 0)
+
+
+def resume_after_kills(server: FileServer, size: int, target: Path, kills: int, seed: int) -> bool:
+    """Kill a download again and again at random moments; compare what it got with what it took."""
+    good = True
+    chance = random.Random(seed)
+    digest = make_file(server.directory / "killed.bin", size)
+    for backend in BACKENDS:
+        target.unlink(missing_ok=True)
+        words = command(backend, server.url / "killed.bin", target, 4, digest)
+        before = server.sent()
+        had = []
+        for _ in range(kills):
+            share = chance.uniform(0.0, 1.6 / (kills + 1))
+            share = min(share, 0.9 - (had[-1] / size if had else 0))
+            had.append(killed(words, target.with_name(target.name + ".part"), share, size))
+        result = complete(words)
+        time.sleep(0.5)  # another process, which writes its log when a connection has ended
+        times = (server.sent() - before) / size
+        right = hash_of(target) == digest
+        fine = right and times <= 1.05
+        good &= fine
+        told = ", ".join(f"{100 * count / size:.0f}" for count in had)
+        print(
+            f"{backend:8} {size // MIB} MiB, {kills} kills at {told} %: digest "
+            f"{'right' if right else 'WRONG'}, each byte sent {times:.4f} times, "
+            f"resumed at {result['resumed'] / size:.0%}, {'ok' if fine else 'FAILED'}",
+            flush=True,
+        )
+    target.unlink(missing_ok=True)
+    return good
+
+
+def hash_of(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(MIB):
+            digest.update(block)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def one_connection(server: FileServer, size: int, target: Path, runs: int) -> bool:
+    """Compare one connection with ``curl -O``, and look at the memory."""
+    make_file(server.directory / "one.bin", size)
+    url = server.url / "one.bin"
+    curl = min(timed(["curl", "-sS", "-o", str(target), str(url)], target) for _ in range(runs))
+    good = True
+    for backend in BACKENDS:
+        target.unlink(missing_ok=True)
+        results = []
+        for _ in range(runs):
+            results.append(complete(command(backend, url, target, 1)))
+            target.unlink()
+        seconds = min(result["seconds"] for result in results)
+        peak = max(result["peak"] for result in results) / MIB
+        ratio = curl / seconds
+        fine = ratio >= 0.6 and peak <= 64
+        good &= fine
+        print(
+            f"{backend:8} one connection into {target.parent}: {size / MIB / seconds:.0f} MiB/s, "
+            f"curl {size / MIB / curl:.0f} MiB/s, ratio {ratio:.2f}, peak memory {peak:.0f} MiB, "
+            f"{'ok' if fine else 'FAILED'}",
+            flush=True,
+        )
+    return good
+
+
+def timed(words: list[str], target: Path) -> float:
+    target.unlink(missing_ok=True)
+    began = time.monotonic()
+    subprocess.run(words, check=True)
+    seconds = time.monotonic() - began
+    target.unlink()
+    return seconds
+
+
+def four_connections(server: FileServer, size: int, target: Path) -> bool:
+    """Compare four connections with one, where the server limits the rate of each."""
+    digest = make_file(server.directory / "four.bin", size)
+    good = True
+    for backend in BACKENDS:
+        results = []
+        for connections in (1, 4):
+            url = server.url / "slow" / "four.bin"
+            results.append(complete(command(backend, url, target, connections, digest)))
+            target.unlink()
+        ratio = results[0]["seconds"] / results[1]["seconds"]
+        peak = results[1]["peak"] / MIB
+        fine = ratio >= 3.5 and peak <= 64
+        good &= fine
+        print(
+            f"{backend:8} four rate-limited connections: {ratio:.2f} times one "
+            f"({results[0]['seconds']:.1f} s, {results[1]['seconds']:.1f} s), peak memory "
+            f"{peak:.0f} MiB, {'ok' if fine else 'FAILED'}",
+            flush=True,
+        )
+    return good
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=1024, help="MiB of the file that is killed")
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--to", type=Path, default=Path("/tmp"), help="where files are written")
+    parser.add_argument("--only", default="", help="kills, one or four")
+    options = parser.parse_args()
+    target = options.to / f"anyiohttp-proof-{options.seed}.bin"
+    print(f"seed {options.seed}")
+    good = True
+    with file_server(rate="16m") as server:
+        if options.only in ("", "kills"):
+            size = options.size * MIB
+            good &= resume_after_kills(server, size, target, options.kills, options.seed)
+        if options.only in ("", "one"):
+            good &= one_connection(server, options.size * MIB, target, 3)
+        if options.only in ("", "four"):
+            good &= four_connections(server, 128 * MIB, target)
+    print("all passed" if good else "FAILED")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
