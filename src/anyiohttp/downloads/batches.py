@@ -23,7 +23,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from .. import ClientSession
 from ..exceptions import DownloadFileError
 from ..typedefs import PathLike, StrOrURL
-from .files import file_error
+from .files import told
 from .items import DownloadItem, DownloadOutcome, ItemQueue
 from .options import DownloadKwargs, job_from
 from .rates import RateLimit
@@ -197,7 +197,5 @@ class DownloadBatch:
         self._targets.add(path)
 
     def _make_directory(self, path: Path) -> None:
-        try:
+        with told("make", path):
             path.mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            raise file_error(exc, "make", path) from exc

@@ -29,7 +29,7 @@ from .naming import JOURNAL_SUFFIX, PART_SUFFIX
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ("Block", "PartFile")
+__all__ = ("Block", "PartFile", "file_error", "in_the_way", "told")
 
 #: So many records are kept before the journal is written anew, with ranges joined.
 _MAX_LINES = 4096
@@ -114,7 +114,7 @@ class PartFile:
             DownloadFileError: it cannot be written, another download writes it, or it is somebody
                 else's.
         """
-        with self._lock, self._told("open"):
+        with self._lock, told("open", self.part):
             self._file = self._open_locked()
             size = os.fstat(self._file).st_size
             recorded = self._read_journal()
@@ -160,7 +160,7 @@ class PartFile:
         Raises:
             DownloadFileError: there is no room.
         """
-        with self._lock, self._told("make room for"):
+        with self._lock, told("make room for", self.part):
             self._check()
             self.recorded = Recorded(identity)
             self.hashes = {name: Hash(name) for name in self.hashes}
@@ -176,7 +176,7 @@ class PartFile:
         Raises:
             DownloadFileError: the journal cannot be written.
         """
-        with self._lock, self._told("go on with"):
+        with self._lock, told("go on with", self.part):
             self._check()
             assert self.recorded is not None
             self.recorded.identity = identity
@@ -194,7 +194,7 @@ class PartFile:
         Raises:
             DownloadFileError: the disk is full, or fails.
         """
-        with self._lock, self._told("write"):
+        with self._lock, told("write", self.part):
             self._check()
             assert self.recorded is not None
             lines = []
@@ -218,7 +218,7 @@ class PartFile:
 
     def sync(self) -> None:
         """Bring what was written to the disk."""
-        with self._lock, self._told("sync"):
+        with self._lock, told("sync", self.part):
             self._check()
             self._sync()
 
@@ -262,7 +262,7 @@ class PartFile:
         Returns:
             The digest, once the hash has come to ``end``; before, ``None``.
         """
-        with self._lock, self._told("read"):
+        with self._lock, told("read", self.part):
             self._check()
             running = self.hashes.setdefault(algorithm, Hash(algorithm))
             stop = min(end, running.position + limit)
@@ -284,7 +284,7 @@ class PartFile:
         Raises:
             DownloadFileError: it cannot have that name.
         """
-        with self._lock, self._told("name"):
+        with self._lock, told("name", self.part):
             self._check()
             if os.fstat(self._file).st_size != size:
                 os.ftruncate(self._file, size)
@@ -304,7 +304,7 @@ class PartFile:
 
     def discard(self) -> None:
         """Delete what is there."""
-        with self._lock, self._told("delete"):
+        with self._lock, told("delete", self.part):
             self._check()
             self.recorded = None
             with suppress(FileNotFoundError):
@@ -343,15 +343,23 @@ class PartFile:
         if self._file < 0:
             raise DownloadFileError(errno.EBADF, "the download has ended", str(self.part))
 
-    @contextmanager
-    def _told(self, doing: str) -> Iterator[None]:
-        """Turn what the system says into an error that says what was tried and what to do."""
-        try:
-            yield
-        except DownloadFileError:
-            raise
-        except OSError as exc:
-            raise file_error(exc, doing, self.part) from exc
+
+@contextmanager
+def told(doing: str, path: Path) -> Iterator[None]:
+    """Turn what the system says of a file into an error that says what was tried and what to do."""
+    try:
+        yield
+    except DownloadFileError:
+        raise
+    except OSError as exc:
+        raise file_error(exc, doing, path) from exc
+
+
+def in_the_way(path: Path) -> DownloadFileError:
+    """Make the error for a file that is there and is not to be replaced."""
+    return DownloadFileError(
+        errno.EEXIST, "a file of this name is there already; overwrite= replaces it", str(path)
+    )
 
 
 def file_error(exc: OSError, doing: str, path: Path) -> DownloadFileError:
@@ -424,18 +432,10 @@ def _rename_new(part: Path, target: Path) -> None:
     try:
         os.link(part, target)
     except FileExistsError:
-        raise DownloadFileError(
-            errno.EEXIST,
-            "a file of this name is there already; overwrite= replaces it",
-            str(target),
-        ) from None
+        raise in_the_way(target) from None
     except OSError:  # no links here
         if target.exists():
-            raise DownloadFileError(
-                errno.EEXIST,
-                "a file of this name is there already; overwrite= replaces it",
-                str(target),
-            ) from None
+            raise in_the_way(target) from None
         part.replace(target)
     else:
         part.unlink()

@@ -17,7 +17,7 @@ from ..exceptions import DownloadListError
 
 __all__ = ("MAX_SIZE", "MetalinkFile", "parse_metalink")
 
-NAMESPACE = "urn:ietf:params:xml:ns:metalink"
+_NAMESPACE = "urn:ietf:params:xml:ns:metalink"
 #: Bytes of a metalink.
 MAX_SIZE = 16 * 1024 * 1024
 _MAX_DEPTH = 16
@@ -77,7 +77,8 @@ class _Reader:
         raise DownloadListError("the metalink declares a document type, which none needs")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        self._path.append(name.removeprefix(f"{NAMESPACE} "))
+        namespace, _, local = name.rpartition(" ")
+        self._path.append(local if namespace == _NAMESPACE else name + "?")
         if len(self._path) > _MAX_DEPTH:
             raise DownloadListError("the metalink is nested too deeply")
         self._attributes = attributes

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from yarl import URL
 
+from ..exceptions import DownloadChangedError
+
 __all__ = ("DownloadResult", "Restart", "SourceUnfit")
 
 
@@ -51,14 +53,23 @@ class Restart(Exception):
         reason: why.
         ranges: whether ranges can be used from now on.
         cause: the failure that led to it; ``None`` if the file has changed.
+        counts: whether it may happen only so often.
     """
 
-    def __init__(self, reason: str, *, ranges: bool = True, cause: Exception | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        ranges: bool = True,
+        cause: Exception | None = None,
+        counts: bool = True,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.ranges = ranges
         self.cause = cause
+        self.counts = counts
 
 
-class SourceUnfit(Exception):
+class SourceUnfit(DownloadChangedError):
     """A mirror has another file than the others."""

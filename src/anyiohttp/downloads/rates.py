@@ -62,16 +62,17 @@ class SpeedMeter:
         window: how many seconds.
     """
 
-    __slots__ = ("_began", "_marks", "_total", "_window")
+    __slots__ = ("_heard", "_marks", "_total", "_window")
 
     def __init__(self, now: float, window: float = 5.0) -> None:
         self._window = window
-        self._began = now
+        self._heard = now
         self._total = 0
         self._marks: deque[tuple[float, int]] = deque([(now, 0)])
 
     def add(self, count: int, now: float) -> None:
         """Note that ``count`` bytes have come."""
+        self._heard = now
         self._total += count
         last = self._marks[-1]
         # Twenty marks in a window are enough.
@@ -81,6 +82,8 @@ class SpeedMeter:
 
     def speed(self, now: float) -> float:
         """Return the bytes per second; 0 before any time has passed."""
+        if now - self._heard >= self._window:
+            return 0.0
         self._forget(now)
         since, before = self._marks[0]
         seconds = now - since
@@ -90,10 +93,6 @@ class SpeedMeter:
     def total(self) -> int:
         """How many bytes have come."""
         return self._total
-
-    def spans(self, now: float) -> bool:
-        """Return whether a whole window has passed since the beginning."""
-        return now - self._began >= self._window
 
     def _forget(self, now: float) -> None:
         marks = self._marks

@@ -7,8 +7,6 @@ Called by: ``entry``, ``batches``.
 
 from __future__ import annotations
 
-import errno
-import os
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -28,7 +26,7 @@ from ..exceptions import (
     DownloadMismatchError,
 )
 from .digests import Digest, digests_of_whole, strongest
-from .files import PartFile
+from .files import PartFile, in_the_way, told
 from .journal import Identity, Recorded
 from .naming import safe_name, url_name
 from .options import Job
@@ -78,6 +76,7 @@ class Download:
         self._patience = Patience(job.retries)
         self._overwrite = True
         self._ranges = True
+        self._restarts = 0
         self._resumed = 0
         self._etag: str | None = None
         self._promised: list[Digest] = []
@@ -131,26 +130,27 @@ class Download:
         return result
 
     async def _download(self) -> DownloadResult:
-        restarts = 0
+        """Try until it is done, or nothing is left to be tried."""
+        restart: Restart | None = None
         while True:
             try:
+                if restart is not None:
+                    await self._begin_anew(restart)
+                    restart = None
                 return await self._attempt()
             except Restart as exc:
-                await self._begin_anew(exc)
-                restarts += exc.cause is None and exc.ranges
-                if restarts > self._job.tuning.restarts:
-                    raise DownloadChangedError(
-                        f"{self._status.url}: begun anew {restarts - 1} times already, and again "
-                        f"it is of no use: {exc.reason}"
-                    ) from None
+                restart = exc
             except DownloadMismatchError:
-                await self._drop_part()
+                # Of mirrors that were mixed each is tried alone, then one less.
                 source = self._sources.choose()
                 if not self._sources.separate() and not self._sources.drop(source):
+                    await self._drop_part()
                     raise
+                restart = Restart("it is not what it should be", counts=False)
             except DownloadFileError:
                 raise
             except ClientError as exc:
+                restart = None
                 if not self._sources.drop(self._sources.choose()):
                     raise self._given_up(exc) from exc
                 self._patience.renew()
@@ -167,8 +167,15 @@ class Download:
         )
 
     async def _begin_anew(self, restart: Restart) -> None:
+        """Forget what was fetched, which is of no use."""
+        if restart.counts and restart.cause is None and (restart.ranges or not self._ranges):
+            self._restarts += 1
+            if self._restarts > self._job.tuning.restarts:
+                raise DownloadChangedError(
+                    f"{self._status.url}: begun anew {self._restarts - 1} times already, and again "
+                    f"it is of no use: {restart.reason}"
+                )
         self._ranges = self._ranges and restart.ranges
-        self._resumed = 0
         self._promised.clear()
         for source in self._sources.left:
             source.validator = None
@@ -178,6 +185,7 @@ class Download:
 
     async def _drop_part(self) -> None:
         part, self._status.plan = self._status.part, None
+        self._resumed = 0
         if part is not None and part.recorded is not None:
             await to_thread.run_sync(part.discard)
             await self._reopen(part.target)
@@ -273,12 +281,8 @@ class Download:
         path = (
             self._status.part.target if self._status.part is not None else await self._named(opened)
         )
-        try:
+        with told("find", path):  # it has not changed on the server, but may not be here
             size = (await anyio.Path(path).stat()).st_size
-        except OSError as exc:
-            raise DownloadFileError(
-                exc.errno, "it has not changed on the server, but is not here", str(path)
-            ) from exc
         return self._result(path, size, (), unmodified=True)
 
     # --- what is there, and where ---
@@ -288,7 +292,8 @@ class Download:
         job = self._job
         is_directory = job.is_directory
         if is_directory is None:
-            is_directory = await to_thread.run_sync(job.path.is_dir)
+            with told("look at", job.path):
+                is_directory = await to_thread.run_sync(job.path.is_dir)
         if not is_directory:
             await self._open_part(job.path, overwrite=job.overwrite is not False)
 
@@ -316,12 +321,10 @@ class Download:
         return disposition is None or not disposition.filename or self._job.conditional
 
     async def _open_part(self, target: Path, *, overwrite: bool) -> None:
-        if not overwrite and await anyio.Path(target).exists():
-            raise DownloadFileError(
-                errno.EEXIST,
-                "a file of this name is there already; overwrite= replaces it",
-                os.fspath(target),
-            )
+        if not overwrite:
+            with told("look at", target):
+                if await anyio.Path(target).exists():
+                    raise in_the_way(target)
         if self._claim is not None:
             self._claim(target)
         self._overwrite = overwrite

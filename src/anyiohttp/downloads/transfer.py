@@ -235,7 +235,12 @@ class Transfer:
         if answer.kind in (Kind.REFUSED, Kind.UNMODIFIED):
             raise refusal(opened.response)
         if self._sources.mixed:
-            raise SourceUnfit(answer.reason or "it has another file than the others")
+            url = opened.source.url.with_user(None)
+            raise SourceUnfit(f"{url} has another file than the other mirrors. {answer.reason}")
+        known = opened.source.validator
+        same = known is not None and strong_validator(opened.response.headers) == known
+        if answer.kind is Kind.WHOLE and same:
+            raise Restart("ranges are not obeyed", ranges=False)
         raise Restart(answer.reason or "the file has changed", ranges=answer.kind is not Kind.UNFIT)
 
     def _note(self, opened: Opened) -> None:
