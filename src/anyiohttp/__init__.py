@@ -39,6 +39,7 @@ from ._client.tracing import (
 from ._client.uploads import UploadTracker
 from ._client.websocket import ClientWebSocketResponse
 from ._client.websocket_connect import WebSocketContext, WSConnectKwargs
+from ._connect.async_resolver import AsyncResolver
 from ._connect.connectors import BaseConnector, ProxyConnector, TCPConnector, UnixConnector
 from ._connect.fingerprint import Fingerprint
 from ._connect.resolver import DefaultResolver, ThreadedResolver
@@ -142,6 +143,7 @@ __all__ = (
     "PAYLOAD_REGISTRY",
     "AddrInfoType",
     "AsyncIterablePayload",
+    "AsyncResolver",
     "BaseConnector",
     "BasicAuth",
     "BodyNotReplayableError",

@@ -44,6 +44,7 @@ from anyiohttp.exceptions import (
     ClientProxyConnectionError,
     ConnectionTimeoutError,
     InvalidURL,
+    InvalidUrlClientError,
     ServerFingerprintMismatch,
     ServerTimeoutError,
     UnixClientConnectorError,
@@ -126,6 +127,18 @@ async def test_addresses_are_kept_if_wanted(use_dns_cache: bool) -> None:
         it.clear_dns_cache("host.test", 80)
         (await it.dial(ConnectionKey("host.test", 80, False), Call())).abort()
         assert len(resolver.asked) == (2 if use_dns_cache else 4)
+
+
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f000001", "127.0.0.1."])
+async def test_addresses_in_older_forms_are_refused(host: str) -> None:
+    """Directly and through a SOCKS proxy, whose system would read them as ours does."""
+    resolver = ScriptedResolver()
+    socks = ProxyRoute(URL("socks5h://127.0.0.1:1"))
+    for route in (None, socks):
+        key = ConnectionKey(host, 80, False, proxy=route, tunnel=route is not None)
+        with pytest.raises(InvalidUrlClientError, match="canonical"):
+            await dial(key, resolver=resolver)
+    assert resolver.asked == []
 
 
 async def test_closing_leaves_the_users_resolver_alone() -> None:

@@ -16,7 +16,9 @@ from anyiohttp._connect.resolver import (
     DefaultResolver,
     DNSCache,
     ThreadedResolver,
+    _lookup_limiter,
     as_literal,
+    is_odd_ipv4,
     without_zone,
 )
 from anyiohttp.abc import AbstractResolver, ResolveResult
@@ -50,6 +52,35 @@ async def test_literals(host: str, expected: str, family: int) -> None:
 @pytest.mark.parametrize("host", ["localhost", "", "host1", "1.2.3", "a:b", "127.0.0.1.", "::1%"])
 async def test_names_are_no_literals(host: str) -> None:
     assert as_literal(host, 80) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "odd"),
+    [
+        ("127.1", True),
+        ("2130706433", True),
+        ("017700000001", True),
+        ("0x7f000001", True),
+        ("0x7f.1", True),
+        ("127.0.0.0x", True),
+        ("127.0.0.01", True),
+        ("127.0.0.256", True),
+        ("127.0.0.1.", True),
+        ("1.2.3.4.5", True),
+        ("a.1", True),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("::ffff:1.2.3.4", False),
+        ("host1", False),
+        ("1.a", False),
+        ("0xg", False),
+        ("x.0xyz", False),
+        ("localhost", False),
+        ("", False),
+    ],
+)
+async def test_addresses_in_older_forms(host: str, odd: bool) -> None:
+    assert is_odd_ipv4(host) is odd
 
 
 async def test_zone_is_taken_off() -> None:
@@ -169,6 +200,51 @@ async def test_lookups_do_not_hold_the_threads_of_others(system: Callable[[Answe
     finally:
         answer_now.set()
         default.total_tokens = 40
+
+
+async def test_lookups_do_not_wait_for_the_threads_of_others() -> None:
+    """With all of anyio's threads held by files, say, a name is still found."""
+    default = anyio.to_thread.current_default_thread_limiter()
+    default.total_tokens = 1
+    held = threading.Event()
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, held.wait, 20)
+            while not default.borrowed_tokens:
+                await checkpoint()
+            with anyio.fail_after(10):
+                assert await ThreadedResolver().resolve("localhost", 80)
+            held.set()
+    finally:
+        held.set()
+        default.total_tokens = 40
+
+
+async def test_lookups_that_were_given_up_are_not_without_number(
+    system: Callable[[Answer], Any],
+) -> None:
+    """A name server that does not answer holds so many threads and no more (cpython #112169)."""
+    limiter = _lookup_limiter()
+    assert limiter.total_tokens == 64
+    limiter.total_tokens = 3
+    answer_now = threading.Event()
+
+    def answer(*_: Any) -> Any:
+        answer_now.wait(20)
+        return []
+
+    asked = system(answer)
+    try:
+        for number in range(6):
+            with anyio.move_on_after(0.01):
+                await ThreadedResolver().resolve(f"slow{number}.test", 80)
+        assert len(asked) <= 3
+        answer_now.set()
+        with anyio.fail_after(10):
+            assert await ThreadedResolver().resolve("late.test", 80) == []
+    finally:
+        answer_now.set()
+        limiter.total_tokens = 64
 
 
 # --- the cache ---

@@ -30,11 +30,12 @@ from ..exceptions import (
     ClientError,
     ClientProxyConnectionError,
     ClientSocksProxyError,
+    InvalidUrlClientError,
     UnixClientConnectorError,
 )
 from ..typedefs import SocketFactoryType
 from .key import ConnectionKey, ProxyRoute
-from .resolver import DNSCache, ThreadedResolver, as_literal
+from .resolver import DNSCache, ThreadedResolver, as_literal, is_odd_ipv4
 from .socks import SocksError, resolves_names
 from .socks_tunnels import open_socks_tunnel
 from .tcp import Connect, TCPOptions, interleaved, open_tcp
@@ -106,6 +107,7 @@ class Dialer:
 
         Raises:
             ClientConnectorDNSError: the host's, or the proxy's, name did not resolve.
+            InvalidUrlClientError: the host is an IPv4 address in one of its older forms.
             ClientConnectorError: the host could not be reached, or the connection broke before it
                 could be used; `ClientProxyConnectionError` for the proxy,
                 `UnixClientConnectorError` for a unix socket.
@@ -173,6 +175,7 @@ class Dialer:
     ) -> NetworkStream:
         """Ask the proxy for the host, or for each of its addresses until one will do."""
         hop = _key_of_proxy(route)
+        _refuse_odd_ipv4(key)  # which the proxy's system would read as ours does
         hosts = [key.host]
         if not resolves_names(route.url.scheme):
             family = socket.AF_INET if route.url.scheme == "socks4" else self._options.family
@@ -212,6 +215,7 @@ class Dialer:
         literal = as_literal(host, port)
         if literal is not None:
             return [literal]
+        _refuse_odd_ipv4(key)
         if host.endswith(".."):
             host = host.rstrip(".") + "."
         try:
@@ -220,6 +224,12 @@ class Dialer:
             raise
         except OSError as exc:
             raise ClientConnectorDNSError(key, exc) from exc
+
+
+def _refuse_odd_ipv4(key: ConnectionKey) -> None:
+    """Raise `InvalidUrlClientError` if the host is an address in a form that hides it."""
+    if is_odd_ipv4(key.host):
+        raise InvalidUrlClientError(key.host, "is not a canonical IPv4 address")
 
 
 def _key_of_proxy(route: ProxyRoute) -> ConnectionKey:

@@ -25,13 +25,21 @@ import anyio
 from anyio.lowlevel import EventLoopToken, RunVar, current_token
 
 from .._net.call import Observer
+from .._net.threads import run_abandonable
 from ..abc import AbstractResolver, ResolveResult
 
-__all__ = ("DNSCache", "DefaultResolver", "ThreadedResolver", "as_literal", "without_zone")
+__all__ = (
+    "DNSCache",
+    "DefaultResolver",
+    "ThreadedResolver",
+    "as_literal",
+    "is_odd_ipv4",
+    "without_zone",
+)
 
 #: Lookups that may run at once in an event loop. They have threads of their own, because a name
 #: server that does not answer holds one for half a minute (cpython #112169): file access, which
-#: shares anyio's default limit, must not wait behind that.
+#: shares anyio's default limit, must not wait behind that, nor a lookup behind files.
 _LOOKUPS_AT_ONCE = 64
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("anyiohttp.lookups")
 
@@ -62,6 +70,17 @@ def as_literal(host: str, port: int) -> ResolveResult | None:
     return _result(host, str(parsed), port, family, 0)
 
 
+def is_odd_ipv4(host: str) -> bool:
+    """Tell whether ``host`` looks like an IPv4 address and is not written as one.
+
+    The system would read ``127.1``, ``2130706433`` and ``0x7f000001`` as ``127.0.0.1``, past
+    whoever looked at the host and saw none. No name ends in a number (WHATWG URL 3.6).
+    """
+    last = host.removesuffix(".").rpartition(".")[2].lower()
+    numeric = last.isdigit() or (last[:2] == "0x" and not last[2:].strip("0123456789abcdef"))
+    return numeric and ":" not in host and as_literal(host, 0) is None
+
+
 def without_zone(host: str) -> str:
     """Return ``host``, an IPv6 address without its zone, which means nothing to the peer."""
     return host.partition("%")[0] if ":" in host else host
@@ -82,7 +101,8 @@ class ThreadedResolver(AbstractResolver):
     Args:
         loop: ignored; aiohttp takes one here.
 
-    A cancelled lookup returns at once; its thread ends when the system has answered.
+    A cancelled lookup returns at once; its thread ends when the system has answered. There are
+    64 threads for lookups in an event loop, and lookups use no others.
     """
 
     def __init__(self, loop: object = None) -> None:
@@ -116,16 +136,8 @@ _AddressInfo = tuple[int, int, int, str, tuple[str | int, ...]]
 
 
 async def _ask(host: str, port: int, family: int, flags: int) -> list[_AddressInfo]:
-    infos: list[Any] = await anyio.to_thread.run_sync(
-        socket.getaddrinfo,
-        host,
-        port,
-        family,
-        socket.SOCK_STREAM,
-        0,
-        flags,
-        abandon_on_cancel=True,
-        limiter=_lookup_limiter(),
+    infos: list[Any] = await run_abandonable(
+        _lookup_limiter(), socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, 0, flags
     )
     return infos
 
