@@ -14,9 +14,9 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from tests.connect.checked import CheckedPoolState
 
-from anyiohttp._connect.pool_records import Closed, Dial, Grant, Slot, Todo, Waiter
-from anyiohttp._connect.pool_state import PoolState
+from anyiohttp._connect.pool_records import Closed, Dial, Grant, Made, Slot, Todo, Waiter
 
 LOOP = "loop"
 
@@ -33,6 +33,8 @@ class Conn:
     name: str = ""
     capacity: int = 1
     taken: int = 0
+    shares: bool = False
+    settled: bool = True
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.taken}/{self.capacity}>"
@@ -42,7 +44,7 @@ class Conn:
 class Pool:
     """Drives a state as the async shell does, without waiting."""
 
-    state: PoolState[str, Conn]
+    state: CheckedPoolState[str, Conn]
     now: float = 0.0
     closed: list[Conn] = field(default_factory=list)
     served: list[Waiter[str, Conn]] = field(default_factory=list)
@@ -73,12 +75,15 @@ class Pool:
     def dialed(self, slot: Slot[str, Conn], connection: Conn, *, wanted: bool = True) -> Conn:
         free = connection.capacity - connection.taken
         connection.taken += wanted
-        self.carry_out(self.state.dialed(slot, connection, free, self.now, wanted=wanted))
+        made = Made(connection, free, connection.shares, connection.settled)
+        self.carry_out(self.state.dialed(slot, made, self.now, wanted=wanted))
         return connection
 
     def changed(self, connection: Conn) -> None:
         free = connection.capacity - connection.taken
-        self.carry_out(self.state.changed(connection, free, connection.taken, self.now))
+        settled = connection.settled
+        todo = self.state.changed(connection, free, connection.taken, self.now, settled=settled)
+        self.carry_out(todo)
 
     def release(self, connection: Conn) -> None:
         connection.taken -= 1
@@ -104,7 +109,7 @@ class Pool:
 
 
 def make(**limits: object) -> Pool:
-    return Pool(PoolState(group_of, **limits))
+    return Pool(CheckedPoolState(group_of, **limits))
 
 
 # --- uncontended ---
@@ -558,6 +563,142 @@ def test_nothing_is_left_of_what_was_used_once() -> None:
     assert [connection.name for connection in idle] == [chr(1000 + n) for n in range(90, 100)]
 
 
+# --- one connection for many ---
+
+
+def sharing(**limits: object) -> Pool:
+    """A pool in which keys ``m…`` may turn out to share their connections."""
+    return make(shares=lambda key: key[0] == "m", **limits)
+
+
+def leave(pool: Pool, key: str = "m") -> Slot[str, Conn]:
+    outcome = pool.acquire(key)
+    assert isinstance(outcome, Dial)
+    return outcome.slot
+
+
+def served(waiters: list[Waiter[str, Conn]]) -> list[type | None]:
+    return [None if waiter.outcome is None else type(waiter.outcome) for waiter in waiters]
+
+
+def test_others_wait_for_the_first_dial_and_are_served_with_it() -> None:
+    pool = sharing()
+    slot = leave(pool)
+    waiters = [pool.wait("m") for _ in range(3)]
+    connection = pool.dialed(slot, Conn("m", 3, shares=True))
+    # Two find room; the next one dials, and is waited for again.
+    assert served(waiters) == [Grant, Grant, Dial]
+    assert connection.taken == 3
+    assert isinstance(pool.acquire("m"), Waiter)
+
+
+def test_who_finds_no_room_on_a_shared_connection_dials_one_more() -> None:
+    pool = sharing()
+    pool.dialed(leave(pool), Conn("m", 1, shares=True))
+    slot = leave(pool)
+    waiters = [pool.wait("m") for _ in range(4)]
+    pool.dialed(slot, Conn("m", 3, shares=True))
+    assert served(waiters) == [Grant, Grant, Dial, None]
+
+
+def test_a_key_that_turns_out_not_to_share_is_remembered() -> None:
+    pool = sharing()
+    slot = leave(pool)
+    waiters = [pool.wait("m") for _ in range(3)]
+    pool.dialed(slot, Conn("m"))
+    assert served(waiters) == [Dial, Dial, Dial]
+    for waiter in waiters:
+        assert isinstance(waiter.outcome, Dial)
+        pool.dialed(waiter.outcome.slot, Conn("m"))
+    assert isinstance(pool.acquire("m"), Dial)
+    assert isinstance(pool.acquire("m2"), Dial)  # of another key, nothing is known
+    assert isinstance(pool.acquire("m2"), Waiter)
+
+
+def test_it_is_remembered_when_nothing_is_left_of_the_key() -> None:
+    pool = sharing(limit=1)
+    pool.release(pool.dialed(leave(pool), Conn("m")))
+    pool.release(pool.dial("z"))
+    assert pool.counts() == (1, 0, 0, 0)
+    pool.state.limit = 0
+    assert isinstance(pool.acquire("m"), Dial)
+    assert isinstance(pool.acquire("m"), Dial)
+
+
+def test_nobody_dials_until_it_is_known_how_many_a_connection_serves() -> None:
+    pool = sharing()
+    slot = leave(pool)
+    waiters = [pool.wait("m") for _ in range(3)]
+    connection = pool.dialed(slot, Conn("m", 1, shares=True, settled=False))
+    assert served(waiters) == [None, None, None]
+    connection.capacity, connection.settled = 2, True
+    pool.changed(connection)
+    assert served(waiters) == [Grant, Dial, None]
+
+
+def test_a_place_given_back_before_that_is_for_the_next_one() -> None:
+    pool = sharing()
+    slot = leave(pool)
+    first, second = pool.wait("m"), pool.wait("m")
+    connection = pool.dialed(slot, Conn("m", 1, shares=True, settled=False))
+    pool.release(connection)
+    assert served([first, second]) == [Grant, None]
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_connection_that_ends_lets_the_next_one_dial(*, settled: bool) -> None:
+    pool = sharing()
+    slot = leave(pool)
+    connection = pool.dialed(slot, Conn("m", 1, shares=True, settled=settled))
+    waiters = [pool.wait("m"), pool.wait("m")] if not settled else []
+    connection.settled = True
+    pool.end(connection)
+    assert served(waiters) == ([] if settled else [Dial, None])
+    assert pool.state.dialing == len(waiters) - 1 or settled
+
+
+def test_a_dial_that_fails_lets_the_next_one_dial() -> None:
+    pool = sharing()
+    slot = leave(pool)
+    waiters = [pool.wait("m"), pool.wait("m")]
+    pool.carry_out(pool.state.dial_failed(slot, pool.now))
+    assert served(waiters) == [Dial, None]
+    # One that was told to dial and is cancelled passes it on.
+    pool.carry_out(pool.state.cancel(waiters[0], pool.now))
+    assert served(waiters) == [Dial, Dial]
+
+
+def test_those_who_wait_for_a_dial_stand_in_nobodys_way() -> None:
+    pool = sharing(limit=2, limit_per_host=2)
+    slot = leave(pool)
+    held = pool.wait("m")
+    connection = pool.dial("z")
+    later = pool.wait("y")
+    pool.end(connection)
+    assert served([held, later]) == [None, Dial]
+    pool.dialed(slot, Conn("m", 2, shares=True))
+    assert served([held]) == [Grant]
+
+
+def test_a_shared_connection_found_dead_is_dialed_anew_once() -> None:
+    pool = sharing()
+    connection = pool.dialed(leave(pool), Conn("m", 5, shares=True))
+    pool.release(connection)
+    assert pool.granted("m") is connection
+    outcome, todo = pool.state.unusable(connection, "m", LOOP, pool.now)
+    pool.carry_out(todo, outcome)
+    assert isinstance(outcome, Dial)
+    waiters = [pool.wait("m"), pool.wait("m")]
+    pool.dialed(outcome.slot, Conn("m", 5, shares=True))
+    assert served(waiters) == [Grant, Grant]
+
+
+def test_connections_that_serve_once_are_not_waited_for() -> None:
+    pool = sharing(force_close=True)
+    leave(pool)
+    leave(pool)
+
+
 # --- random histories ---
 
 
@@ -577,16 +718,25 @@ class Histories(RuleBasedStateMachine):
         limit_per_host=st.integers(0, 3),
         keepalive=st.sampled_from([None, 0, 3]),
         force_close=st.booleans(),
+        sharing=st.sampled_from(["", "a", "ab", "abc"]),
     )
     def begin(
-        self, limit: int, limit_per_host: int, keepalive: float | None, *, force_close: bool
+        self,
+        limit: int,
+        limit_per_host: int,
+        keepalive: float | None,
+        sharing: str,
+        *,
+        force_close: bool,
     ) -> None:
+        self.sharing = sharing
         self.limit, self.per_host, self.force_close = limit, limit_per_host, force_close
         self.pool = make(
             limit=limit,
             limit_per_host=limit_per_host,
             keepalive_timeout=keepalive,
             force_close=force_close,
+            shares=lambda key: key[0] in sharing,
         )
 
     # Checks what an event did to those who wait, and takes part in it.
@@ -619,7 +769,7 @@ class Histories(RuleBasedStateMachine):
             if waiter.number > served.number:
                 continue
             assert waiter.lane is not served.lane
-            if not shared:
+            if not shared and waiter.lane.scout is None:
                 assert self.per_host
                 assert group_of(waiter.lane.key) != group_of(served.lane.key)
                 assert waiter.lane.group.slots == self.per_host
@@ -638,7 +788,7 @@ class Histories(RuleBasedStateMachine):
         if self.shut:
             assert outcome == Closed()
         elif isinstance(outcome, Waiter):
-            assert self.limit or self.per_host
+            assert self.limit or self.per_host or outcome.lane.scout is not None
             self.queue.append(outcome)
         self.take(outcome)
         self.after()
@@ -656,10 +806,18 @@ class Histories(RuleBasedStateMachine):
                 self.after()
 
     @precondition(lambda self: self.dials)
-    @rule(data=st.data(), capacity=st.sampled_from([0, 1, 1, 1, 3]), wanted=st.booleans())
-    def dial_succeeds(self, data: st.DataObject, capacity: int, *, wanted: bool) -> None:
+    @rule(
+        data=st.data(),
+        capacity=st.sampled_from([0, 1, 1, 1, 3]),
+        wanted=st.booleans(),
+        shares=st.booleans(),
+        settled=st.booleans(),
+    )
+    def dial_succeeds(
+        self, data: st.DataObject, capacity: int, *, wanted: bool, shares: bool, settled: bool
+    ) -> None:
         slot = self.dials.pop(data.draw(st.integers(0, len(self.dials) - 1)))
-        connection = Conn(slot.lane.key, capacity)
+        connection = Conn(slot.lane.key, capacity, shares=shares, settled=settled or not shares)
         self.alive[connection] = None
         if wanted:
             self.in_use.append(connection)
@@ -701,6 +859,7 @@ class Histories(RuleBasedStateMachine):
     def capacity_changes(self, data: st.DataObject, capacity: int) -> None:
         connection = data.draw(st.sampled_from(list(self.alive)))
         connection.capacity = capacity
+        connection.settled = True
         self.pool.changed(connection)
         self.after()
 

@@ -34,7 +34,7 @@ from .._net.deadlines import Phase, within
 from .._protocol.base import Body, Exchange, HTTPConnection, RequestHead
 from ..exceptions import ClientConnectionError
 from .key import ConnectionKey
-from .pool_records import Closed, Dial, Grant, Slot, Todo, Waiter
+from .pool_records import Closed, Dial, Grant, Made, Slot, Todo, Waiter
 from .pool_state import PoolState
 
 __all__ = ("Closing", "DialFunction", "Lease", "Pool", "PoolOptions", "PoolStats")
@@ -183,6 +183,7 @@ class Pool:
             limit_per_host=options.limit_per_host,
             keepalive_timeout=options.keepalive_timeout,
             force_close=options.force_close,
+            shares=_may_multiplex,
         )
 
     def __repr__(self) -> str:
@@ -299,7 +300,8 @@ class Pool:
         connection.on_change = self._changed
         free = connection.capacity - connection.in_flight
         connection.reserve()
-        self._carry_out(self._state.dialed(slot, connection, free, self._clock()))
+        made = Made(connection, free, connection.multiplexes, connection.settled)
+        self._carry_out(self._state.dialed(slot, made, self._clock()))
         if self.closed:
             raise ClientConnectionError("Connector is closed")
         lease = Lease(self, connection, False)
@@ -313,7 +315,9 @@ class Pool:
         """Note what a connection can carry now; its ``on_change``."""
         taken = connection.in_flight
         free = connection.capacity - taken
-        todo = self._state.changed(connection, free, taken, self._clock())
+        todo = self._state.changed(
+            connection, free, taken, self._clock(), settled=connection.settled
+        )
         if todo is not None:
             self._carry_out(todo)
 
@@ -366,6 +370,10 @@ class Pool:
 
 def _host_group(key: ConnectionKey) -> tuple[str, int | None, bool]:
     return key.host_group
+
+
+def _may_multiplex(key: ConnectionKey) -> bool:
+    return key.may_multiplex
 
 
 def _is_encrypted(connection: HTTPConnection) -> bool:

@@ -1,22 +1,20 @@
 """Who waits in the pool, and who of them is next.
 
-Knows: the order of waiters, in all and in each group.
+Knows: the order of waiters, in all, in each group and in each lane.
 Must not know: what they could be served with; `pool_state` decides that, and explains the words.
 Called by: `pool_state`.
 
-Each lane and each group has its own waiters, oldest first. The oldest of all groups that are below
-their limit is found with a heap, which holds the first waiter of each such group. Entries are not
-removed when they stop to be true, but skipped when they come up; when most of them may be of that
-kind, the heap is made anew, which costs as much as making those entries did.
+Each lane has its own waiters, oldest first. Who of all waiters is the next that a new slot could
+serve is found in two steps: the oldest head of a lane in each group, and the oldest of those in all
+groups that are below their limit. A lane whose scout is under way has no head.
 """
 
 from __future__ import annotations
 
-import heapq
 from itertools import count
 from typing import Generic
 
-from .pool_records import C, Group, K, Lane, Waiter
+from .pool_records import C, Group, Heads, K, Lane, Waiter
 
 __all__ = ("Queue",)
 
@@ -31,59 +29,49 @@ class Queue(Generic[K, C]):
     def __init__(self) -> None:
         self.length = 0
         self._numbers = count(1)
-        self._heads: list[tuple[int, Waiter[K, C]]] = []
-        self._most_heads = 8
+        self._heads: Heads[K, C] = Heads(_leads_below_limit)
 
     def append(self, lane: Lane[K, C]) -> Waiter[K, C]:
         """Return a new waiter for a place in ``lane``."""
         waiter = Waiter(lane, next(self._numbers))
         lane.waiters[waiter] = None
-        lane.group.waiters[waiter] = None
         self.length += 1
-        if lane.group.first is waiter:
-            self.note_first(lane.group)
+        if lane.first is waiter:
+            self.note_lane(lane)
         return waiter
 
     def remove(self, waiter: Waiter[K, C]) -> None:
         """Take out a waiter that was served or has gone."""
-        group = waiter.lane.group
-        was_first = group.first is waiter
-        del group.waiters[waiter]
-        del waiter.lane.waiters[waiter]
+        lane = waiter.lane
+        was_first = lane.first is waiter
+        del lane.waiters[waiter]
         self.length -= 1
         if was_first:
-            self.note_first(group)
+            self.note_lane(lane)
 
     def clear(self) -> None:
         """Forget everybody."""
         self.length = 0
-        self._heads.clear()
+        self._heads = Heads(_leads_below_limit)
 
-    def note_first(self, group: Group[K, C]) -> None:
-        """Note that a group's first waiter may be served with a slot, if it is below its limit.
+    def note_lane(self, lane: Lane[K, C]) -> None:
+        """Note that a lane's first waiter, or whether a slot could serve it, has changed."""
+        waiter = lane.first
+        if waiter is not None and lane.scout is None:
+            lane.group.heads.note(waiter)
+        self.note_group(lane.group)
 
-        Called whenever it has become the first, or the group has come below its limit.
-        """
+    def note_group(self, group: Group[K, C]) -> None:
+        """Note that a group's first waiter has changed, or that the group is below its limit."""
         waiter = group.first
-        if waiter is None or group.full:
-            return
-        heapq.heappush(self._heads, (waiter.number, waiter))
-        if len(self._heads) > self._most_heads:
-            true = {waiter for _, waiter in self._heads if _is_head(waiter)}
-            self._heads = [(waiter.number, waiter) for waiter in true]
-            heapq.heapify(self._heads)
-            self._most_heads = 2 * len(self._heads) + 8
+        if waiter is not None and not group.full:
+            self._heads.note(waiter)
 
     def oldest_below_limit(self) -> Waiter[K, C] | None:
-        """Return the oldest waiter of any group that is below its limit."""
-        while self._heads:
-            waiter = self._heads[0][1]
-            if _is_head(waiter):
-                return waiter
-            heapq.heappop(self._heads)
-        return None
+        """Return the oldest waiter that a slot could serve, of any group below its limit."""
+        return self._heads.first
 
 
-def _is_head(waiter: Waiter[K, C]) -> bool:
+def _leads_below_limit(waiter: Waiter[K, C]) -> bool:
     group = waiter.lane.group
     return not group.full and group.first is waiter

@@ -7,12 +7,26 @@ Called by: `pool_state`; `pool` reads what it is told in them.
 
 from __future__ import annotations
 
+import heapq
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-__all__ = ("C", "Closed", "Dial", "Grant", "Group", "K", "Lane", "Slot", "Todo", "Waiter")
+__all__ = (
+    "C",
+    "Closed",
+    "Dial",
+    "Grant",
+    "Group",
+    "Heads",
+    "K",
+    "Lane",
+    "Made",
+    "Slot",
+    "Todo",
+    "Waiter",
+)
 
 K = TypeVar("K", bound=Hashable)
 C = TypeVar("C", bound=Hashable)
@@ -70,6 +84,23 @@ class Waiter(Generic[K, C]):
 
 
 @dataclass(slots=True)
+class Made(Generic[C]):
+    """What came of a dial.
+
+    Args:
+        connection: the connection.
+        free: how many places it has, before anyone took one.
+        shares: whether it serves more than one at a time.
+        settled: whether it is known how many it can serve; if not, `PoolState.changed` will say so.
+    """
+
+    connection: C
+    free: int = 1
+    shares: bool = False
+    settled: bool = True
+
+
+@dataclass(slots=True)
 class Todo(Generic[K, C]):
     """What is to be done besides the answer to the caller, in this order.
 
@@ -82,15 +113,59 @@ class Todo(Generic[K, C]):
     close: list[C] = field(default_factory=list)
 
 
+class Heads(Generic[K, C]):
+    """Finds the oldest of those waiters for which something is true.
+
+    Entries are not removed when that stops to be so, but skipped when they come up; when most of
+    them may be of that kind, the heap is made anew, which costs as much as making those did.
+
+    Args:
+        true: what must be true. Whoever it becomes true for is to be noted.
+    """
+
+    __slots__ = ("_heap", "_most", "_true")
+
+    def __init__(self, true: Callable[[Waiter[K, C]], bool]) -> None:
+        self._true = true
+        self._heap: list[tuple[int, Waiter[K, C]]] = []
+        self._most = 8
+
+    def note(self, waiter: Waiter[K, C]) -> None:
+        """Take a waiter in."""
+        heapq.heappush(self._heap, (waiter.number, waiter))
+        if len(self._heap) > self._most:
+            left = {waiter for _, waiter in self._heap if self._true(waiter)}
+            self._heap = [(waiter.number, waiter) for waiter in left]
+            heapq.heapify(self._heap)
+            self._most = 2 * len(self._heap) + 8
+
+    @property
+    def first(self) -> Waiter[K, C] | None:
+        """The oldest."""
+        while self._heap:
+            waiter = self._heap[0][1]
+            if self._true(waiter):
+                return waiter
+            heapq.heappop(self._heap)
+        return None
+
+
 class Lane(Generic[K, C]):
-    """All that has one key on one event loop."""
+    """All that has one key on one event loop.
 
-    __slots__ = ("free", "group", "key", "loop", "slots", "waiters")
+    Attributes:
+        shares: whether one connection may turn out to serve many at a time.
+        scout: what is being made, and may turn out so; nothing else is made until that is known.
+    """
 
-    def __init__(self, key: K, loop: Hashable, group: Group[K, C]) -> None:
+    __slots__ = ("free", "group", "key", "loop", "scout", "shares", "slots", "waiters")
+
+    def __init__(self, key: K, loop: Hashable, group: Group[K, C], *, shares: bool = False) -> None:
         self.key = key
         self.loop = loop
         self.group = group
+        self.shares = shares
+        self.scout: Slot[K, C] | None = None
         group.lanes += 1
         self.slots = 0
         self.free: OrderedDict[Slot[K, C], None] = OrderedDict()
@@ -104,14 +179,22 @@ class Lane(Generic[K, C]):
     def check_invariants(self, live: Iterable[Slot[K, C]]) -> None:
         """Assert all that must be true of it between two calls of the state; for tests."""
         assert self.slots or self.waiters
+        assert self.scout is None or (self.shares and self.scout.open and self.scout.lane is self)
         assert set(self.free) == {slot for slot in live if slot.lane is self and slot.free}
         assert not (self.free and self.waiters)
+        numbers = [waiter.number for waiter in self.waiters]
+        assert numbers == sorted(numbers)
+        assert all(waiter.outcome is None for waiter in self.waiters)
 
 
 class Group(Generic[K, C]):
-    """All that counts against one ``limit_per_host``; ``limit`` 0 is none."""
+    """All that counts against one ``limit_per_host``; ``limit`` 0 is none.
 
-    __slots__ = ("idle", "lanes", "limit", "name", "slots", "waiters")
+    Attributes:
+        heads: those who wait longest in their lanes, and could be served with a slot.
+    """
+
+    __slots__ = ("heads", "idle", "lanes", "limit", "name", "slots")
 
     def __init__(self, name: Hashable, limit: int) -> None:
         self.name = name
@@ -119,7 +202,7 @@ class Group(Generic[K, C]):
         self.lanes = 0
         self.slots = 0
         self.idle: OrderedDict[Slot[K, C], None] = OrderedDict()
-        self.waiters: OrderedDict[Waiter[K, C], None] = OrderedDict()
+        self.heads: Heads[K, C] = Heads(_leads)
 
     @property
     def full(self) -> bool:
@@ -128,14 +211,15 @@ class Group(Generic[K, C]):
 
     @property
     def first(self) -> Waiter[K, C] | None:
-        """Who has waited longest."""
-        return next(iter(self.waiters), None)
+        """Who has waited longest of those that a slot could serve."""
+        return self.heads.first
 
     def check_invariants(self, idle: set[Slot[K, C]]) -> None:
         """Assert all that must be true of it between two calls of the state; for tests."""
         assert not self.limit or self.slots <= self.limit
         assert set(self.idle) == {slot for slot in idle if slot.lane.group is self}
-        numbers = [waiter.number for waiter in self.waiters]
-        assert numbers == sorted(numbers)
-        assert all(waiter.outcome is None for waiter in self.waiters)
-        assert not (self.full and self.waiters and self.idle)
+        assert not (self.full and self.first and self.idle)
+
+
+def _leads(waiter: Waiter[K, C]) -> bool:
+    return waiter.lane.first is waiter and waiter.lane.scout is None

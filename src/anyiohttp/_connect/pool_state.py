@@ -41,6 +41,12 @@ to make room with. It follows that
 * when an idle connection would help a younger waiter of its own lane, but closing it would help an
   older one elsewhere, the older one wins and the connection is closed.
 
+One exception to the invariant: a connection that is being made may turn out to serve many (HTTP/2),
+and then one is enough. The first slot of such a lane is its *scout*. While it is being dialed, and
+until it is known how many it can carry, no other is opened for that lane, and its waiters stand in
+no other's way. If it turns out to serve one only, that is remembered of the key, and all who wait
+may dial; else it serves those it can, and the next one, if more still wait, is a scout again.
+
 Idle connections end by ``keepalive_timeout`` when somebody next asks for or gives back something.
 They stand in the order in which they became idle, so that only the first ones need be looked at,
 and none before the first one's time; there is no timer. Those of another event loop than the one
@@ -50,7 +56,7 @@ Most often a free connection is there and nobody waits. `warm` and the first lin
 what is left of the rules then; ``None`` says that nothing is to be done.
 
 All operations take constant time, amortised, whatever the number of connections and waiters; with
-both limits set and calls waiting, choosing takes the logarithm of the number of groups.
+calls waiting, choosing takes the logarithm of the number of lanes and groups.
 """
 
 from __future__ import annotations
@@ -60,8 +66,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic
 
+from .pool_lanes import Lanes
 from .pool_queue import Queue
-from .pool_records import C, Closed, Dial, Grant, Group, K, Lane, Slot, Todo, Waiter
+from .pool_records import C, Closed, Dial, Grant, Group, K, Lane, Made, Slot, Todo, Waiter
 
 __all__ = ("PoolState",)
 
@@ -76,6 +83,7 @@ class PoolState(Generic[K, C]):
         keepalive_timeout: how long a connection may be idle, in the unit of ``now``; ``None`` for
             ever.
         force_close: whether a connection serves once only and is never idle.
+        shares: tells of a key whether a connection of it may turn out to serve many at a time.
 
     ``now`` is the reading of any clock that never goes back.
     """
@@ -88,20 +96,19 @@ class PoolState(Generic[K, C]):
         limit_per_host: int = 0,
         keepalive_timeout: float | None = None,
         force_close: bool = False,
+        shares: Callable[[K], bool] | None = None,
     ) -> None:
         self.limit = limit
         self.limit_per_host = limit_per_host
         self.keepalive_timeout = keepalive_timeout
         self.force_close = force_close
         self.closed = False
-        self._group_of = group
         self._loop: Hashable = None  # of the last `acquire`
         self._next_end = math.inf  # nothing idle is too old before
         self._slots = 0
         self._live: dict[C, Slot[K, C]] = {}
         self._idle: OrderedDict[Slot[K, C], None] = OrderedDict()
-        self._lanes: dict[tuple[K, Hashable], Lane[K, C]] = {}
-        self._groups: dict[Hashable, Group[K, C]] = {}
+        self._lanes: Lanes[K, C] = Lanes(group, limit_per_host, None if force_close else shares)
         self._queue: Queue[K, C] = Queue()
 
     # --- what there is ---
@@ -134,7 +141,7 @@ class PoolState(Generic[K, C]):
         It is for `take`, before anything else is asked or noted.
         """
         if now < self._next_end and loop is self._loop:
-            lane = self._lanes.get((key, loop))
+            lane = self._lanes.find(key, loop)
             if lane is not None and lane.free:
                 return next(reversed(lane.free))
         return None
@@ -153,10 +160,10 @@ class PoolState(Generic[K, C]):
             self._drop_foreign(todo)
             self._loop = loop
         self._expire(now, todo)
-        lane = self._lane(key, loop)
+        lane = self._lanes.get(key, loop)
         if lane.free:
             return Grant(self.take(next(reversed(lane.free)))), todo
-        if self._make_room(lane.group, todo):
+        if lane.scout is None and self._make_room(lane.group, todo):
             return self._open(lane), todo
         return self._queue.append(lane), todo
 
@@ -171,34 +178,41 @@ class PoolState(Generic[K, C]):
         todo: Todo[K, C] = Todo()
         if waiter.outcome is None and not self.closed:
             self._queue.remove(waiter)
-            self._forget_if_unused(waiter.lane)
+            self._lanes.forget_if_unused(waiter.lane)
             # Nobody else can be served now: it stood before others only for what is not there.
         return todo
 
     # --- dialing ---
 
     def dialed(
-        self, slot: Slot[K, C], connection: C, free: int, now: float, *, wanted: bool = True
+        self, slot: Slot[K, C], made: Made[C], now: float, *, wanted: bool = True
     ) -> Todo[K, C]:
         """Note that a dial succeeded.
 
         Args:
             slot: the slot of the `Dial`.
-            connection: what was made.
-            free: how many places it has, before anyone took one.
+            made: what was made.
             now: the time.
             wanted: whether the one who dialed takes a place; if not, all are for others.
         """
         todo: Todo[K, C] = Todo()
+        connection = made.connection
         if self.closed:
             todo.close.append(connection)
             return todo
         slot.connection = connection
         self._live[connection] = slot
+        lane = slot.lane
+        if lane.shares and not made.shares:
+            # Of such a key, as many connections are made as are asked for.
+            self._lanes.note_single(lane)
+        ends = lane.scout is not None and not lane.shares
         if wanted:
             slot.taken = 1
             slot.spent = self.force_close
-        self._update(slot, free - slot.taken, slot.taken, now, todo)
+        self._update(slot, made.free - slot.taken, slot.taken, now, todo)
+        if ends or made.settled:
+            self._end_scouting(lane, slot, todo)
         return todo
 
     def dial_failed(self, slot: Slot[K, C], now: float) -> Todo[K, C]:
@@ -212,8 +226,17 @@ class PoolState(Generic[K, C]):
 
     # --- what becomes of connections ---
 
-    def changed(self, connection: C, free: int, taken: int, now: float) -> Todo[K, C] | None:
+    def changed(
+        self, connection: C, free: int, taken: int, now: float, *, settled: bool = True
+    ) -> Todo[K, C] | None:
         """Note how many places a connection has free and taken now; none of both: it is gone.
+
+        Args:
+            connection: which.
+            free: how many more it can carry.
+            taken: how many it carries.
+            now: the time.
+            settled: whether it is known how many it can carry in all.
 
         Saying the same twice does no harm, nor does saying it of a connection that is not of
         this pool any more.
@@ -222,13 +245,16 @@ class PoolState(Generic[K, C]):
         if slot is None:
             return None
         may_rest = slot.taken and slot.lane.loop is self._loop and not self.force_close
-        if may_rest and free > 0 and not taken and not self._queue.length:
+        scouting = slot.lane.scout is slot
+        if may_rest and not scouting and free > 0 and not taken and not self._queue.length:
             slot.free, slot.taken = free, 0
             self._enter_idle(slot, now)
             if now < self._next_end:
                 return None
         todo: Todo[K, C] = Todo()
         self._update(slot, free, taken, now, todo)
+        if scouting and settled:
+            self._end_scouting(slot.lane, slot, todo)
         return todo
 
     def unusable(
@@ -256,6 +282,7 @@ class PoolState(Generic[K, C]):
         slot.connection = None
         slot.free = slot.taken = 0
         slot.spent = False
+        self._begin_scouting(slot)
         return Dial(slot), todo
 
     def close(self) -> tuple[list[C], Todo[K, C]]:
@@ -269,7 +296,7 @@ class PoolState(Generic[K, C]):
         idle = [slot.connection for slot in self._idle if slot.connection is not None]
         gone = set(idle)
         todo.close.extend(connection for connection in self._live if connection not in gone)
-        waiters = [waiter for group in self._groups.values() for waiter in group.waiters]
+        waiters = [waiter for lane in self._lanes for waiter in lane.waiters]
         waiters.sort(key=lambda waiter: waiter.number)
         for waiter in waiters:
             waiter.outcome = Closed()
@@ -279,7 +306,6 @@ class PoolState(Generic[K, C]):
         self._live.clear()
         self._idle.clear()
         self._lanes.clear()
-        self._groups.clear()
         self._queue.clear()
         return idle, todo
 
@@ -346,7 +372,24 @@ class PoolState(Generic[K, C]):
         lane.slots += 1
         lane.group.slots += 1
         self._slots += 1
-        return Dial(Slot(lane))
+        slot = Slot(lane)
+        self._begin_scouting(slot)
+        return Dial(slot)
+
+    def _begin_scouting(self, slot: Slot[K, C]) -> None:
+        """Let those who wait in the lane wait for what is being made, if it may serve them all."""
+        lane = slot.lane
+        if lane.shares and lane.scout is None:
+            lane.scout = slot
+            self._queue.note_lane(lane)
+
+    def _end_scouting(self, lane: Lane[K, C], slot: Slot[K, C], todo: Todo[K, C]) -> None:
+        """Let those whom it does not serve have more made."""
+        if lane.scout is slot or not lane.shares:
+            lane.scout = None
+            if lane.waiters:
+                self._queue.note_lane(lane)
+                self._open_slots(todo)
 
     def _remove(self, slot: Slot[K, C]) -> None:
         """Take a slot out of every table and count."""
@@ -359,9 +402,12 @@ class PoolState(Generic[K, C]):
         lane.slots -= 1
         group.slots -= 1
         self._slots -= 1
-        if was_full:
-            self._queue.note_first(group)
-        self._forget_if_unused(lane)
+        if lane.scout is slot:
+            lane.scout = None
+            self._queue.note_lane(lane)
+        elif was_full:
+            self._queue.note_group(group)
+        self._lanes.forget_if_unused(lane)
 
     def _drop(self, slot: Slot[K, C], todo: Todo[K, C]) -> None:
         assert slot.connection is not None
@@ -443,58 +489,3 @@ class PoolState(Generic[K, C]):
         """Drop what is idle: all of it is of the loop that asked before."""
         while self._idle:
             self._drop(next(iter(self._idle)), todo)
-
-    # --- lanes and groups ---
-
-    def _lane(self, key: K, loop: Hashable) -> Lane[K, C]:
-        lane = self._lanes.get((key, loop))
-        if lane is None:
-            name = self._group_of(key) if self.limit_per_host else None
-            group = self._groups.get(name)
-            if group is None:
-                group = self._groups[name] = Group(name, self.limit_per_host)
-            lane = self._lanes[key, loop] = Lane(key, loop, group)
-        return lane
-
-    def _forget_if_unused(self, lane: Lane[K, C]) -> None:
-        if lane.slots or lane.waiters:
-            return
-        del self._lanes[lane.key, lane.loop]
-        lane.group.lanes -= 1
-        if not lane.group.lanes:
-            del self._groups[lane.group.name]
-
-    # --- for tests ---
-
-    def check_invariants(self) -> None:
-        """Assert all that must be true between two calls; takes time, meant for tests."""
-        assert not self.limit or self._slots <= self.limit
-        assert self._slots == sum(group.slots for group in self._groups.values())
-        assert self._slots == sum(lane.slots for lane in self._lanes.values())
-        assert self.waiting == sum(len(group.waiters) for group in self._groups.values())
-        assert self.waiting == sum(len(lane.waiters) for lane in self._lanes.values())
-        idle = {s for s in self._live.values() if s.free and not s.taken}
-        assert set(self._idle) == idle
-        assert all(slot.lane.loop == self._loop for slot in idle)
-        since = [slot.idle_since for slot in self._idle]
-        assert since == sorted(since)
-        if since and self.keepalive_timeout is not None:
-            assert self._next_end <= since[0] + self.keepalive_timeout
-        for (key, loop), lane in self._lanes.items():
-            assert (lane.key, lane.loop) == (key, loop)
-            assert self._groups[lane.group.name] is lane.group
-            lane.check_invariants(self._live.values())
-        for group in self._groups.values():
-            self._check_group(group, idle)
-        assert all(slot.open and slot.connection == each for each, slot in self._live.items())
-
-    def _check_group(self, group: Group[K, C], idle: set[Slot[K, C]]) -> None:
-        assert group.lanes == sum(lane.group is group for lane in self._lanes.values())
-        group.check_invariants(idle)
-        if group.waiters and not group.full:
-            assert self.limit
-            assert self._slots == self.limit
-            assert not idle
-            oldest = self._queue.oldest_below_limit()
-            assert oldest is not None
-            assert oldest.number <= next(iter(group.waiters)).number
