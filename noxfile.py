@@ -58,6 +58,14 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into site/; any warning is an error."""
+    install(session, "docs")
+    # The theme's announcement of its successor is no warning about these pages.
+    session.run("mkdocs", "build", "--strict", *session.posargs, env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
 def proof(session: nox.Session) -> None:
     """Try everything that the ordinary tests try a slice of, and print what was tried."""
     install(session, "test")

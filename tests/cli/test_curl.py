@@ -108,6 +108,14 @@ PLAIN = "curl --location --max-redirs 10 --compressed"
             f"{PLAIN} --unix-socket /s --cacert ca.pem http://a/",
         ),
         (
+            RequestPlan("GET", A, connection=ConnectionSettings(http="2")),
+            f"{PLAIN} --http2-prior-knowledge http://a/",
+        ),
+        (
+            RequestPlan("GET", URL("https://a/"), connection=ConnectionSettings(http="2")),
+            f"{PLAIN} --http2 https://a/",
+        ),
+        (
             RequestPlan("GET", A, connection=ConnectionSettings(trust_env=False)),
             f"{PLAIN} --noproxy '*' http://a/",
         ),

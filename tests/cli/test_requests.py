@@ -5,14 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import socket
 import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
+from anyio.from_thread import start_blocking_portal
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
 from tests.certs.authority import CertFiles, Fingerprints
 
 from anyiohttp.cli.exit_codes import ExitCode
-from anyiohttp.cli.loopback import LoopbackServer
+from anyiohttp.cli.loopback import LoopbackServer, serve
 from anyiohttp.cli.loopback.handlers import pattern
 from anyiohttp.cli.main import main
 
@@ -184,10 +193,6 @@ def test_tls(
 
 
 def test_client_certificate(cert_files: CertFiles, mtls_server_ssl_context: ssl.SSLContext) -> None:
-    from anyio.from_thread import start_blocking_portal
-
-    from anyiohttp.cli.loopback import serve
-
     serving = serve(tls=mtls_server_ssl_context)
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(serving) as server:
         url = str(server.tls_url / "get")
@@ -225,3 +230,59 @@ def test_pretty_when_asked(server: LoopbackServer, capfd: pytest.CaptureFixture[
     assert re.sub(r"\x1b\[[\d;]*m", "", output).startswith('{\n    "name": "anyiohttp",\n')
     assert main(["get", url]) == 0
     assert capfd.readouterr().out.startswith('{"name": "anyiohttp",')
+
+
+async def _asgi(scope: dict[str, object], receive: object, send: Callable[..., Any]) -> None:
+    """Tell the HTTP version that a request came by."""
+    start = {"type": "http.response.start", "status": 200, "headers": [(b"x-a", b"b")]}
+    await send(start)
+    await send({"type": "http.response.body", "body": str(scope["http_version"]).encode()})
+
+
+@pytest.fixture(scope="module")
+def http2_servers(cert_files: CertFiles) -> Iterator[tuple[str, str]]:
+    """The URLs of a server that speaks HTTP/2, plain and by TLS."""
+    with ExitStack() as stack:
+        portal = stack.enter_context(start_blocking_portal())
+        config = Config()
+        config.accesslog = config.errorlog = None
+        config.certfile, config.keyfile = str(cert_files.cert), str(cert_files.key)
+        urls = []
+        for scheme, binds in (("http", "insecure_bind"), ("https", "bind")):
+            sock = socket.create_server(("127.0.0.1", 0))
+            urls.append(f"{scheme}://127.0.0.1:{sock.getsockname()[1]}/")
+            setattr(config, binds, [f"fd://{sock.detach()}"])  # the server closes it
+        stop = portal.call(anyio.Event)
+        task = portal.start_task_soon(
+            partial(hypercorn_serve, _asgi, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+        )
+        yield urls[0], urls[1]
+        portal.call(stop.set)
+        task.result(timeout=20)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+def test_http2(
+    http2_servers: tuple[str, str],
+    cert_files: CertFiles,
+    capfd: pytest.CaptureFixture[str],
+    backend: str,
+) -> None:
+    plain, secure = http2_servers
+    trusting = ["--ca", str(cert_files.ca), "--backend", backend]
+    for arguments, wanted in (
+        ([secure], "2"),
+        ([secure, "--http", "2", "-v"], "2"),
+        ([secure, "--http", "1.1"], "1.1"),
+        ([plain], "1.1"),
+        ([plain, "--http", "2", "-i"], "2"),
+    ):
+        assert main(["get", *arguments, *trusting]) == 0
+        output, errors = capfd.readouterr()
+        assert output.endswith(wanted)
+        if "-i" in arguments:
+            assert output.startswith("HTTP/2 200\n")
+        if "-v" in arguments:
+            assert "> GET / HTTP/2\n" in errors
+            assert "ALPN h2" in errors
+            assert "< HTTP/2 200\n" in errors

@@ -61,7 +61,7 @@ def curl_command(
     _add_headers(command, plan)
     _add_body(command, plan)
     _add_auth(command, plan, netrc=netrc)
-    _add_connection(command, plan.connection)
+    _add_connection(command, plan.connection, plan.url.scheme)
     if output is not None:
         command.add("--output", output)
     url = str(plan.url.extend_query(plan.query) if plan.query else plan.url)
@@ -133,8 +133,10 @@ def _add_auth(command: CurlCommand, plan: RequestPlan, *, netrc: bool) -> None:
         command.add("--user", f"{auth.user}:{auth.password}")
 
 
-def _add_connection(command: CurlCommand, settings: ConnectionSettings) -> None:
-    if settings.http is not None:
+def _add_connection(command: CurlCommand, settings: ConnectionSettings, scheme: str) -> None:
+    if settings.http == "2" and scheme == "http":
+        command.add("--http2-prior-knowledge")
+    elif settings.http is not None:
         command.add(f"--http{settings.http}")
     _add_proxy(command, settings)
     if settings.unix_socket is not None:

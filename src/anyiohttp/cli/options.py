@@ -86,14 +86,16 @@ CONNECTION_OPTIONS: tuple[click.Parameter, ...] = (
     Option(
         "--http",
         group=_CONNECTION,
-        type=click.Choice(("1.0", "1.1")),
-        help="The HTTP version to speak.",
+        type=click.Choice(("1.0", "1.1", "2")),
+        help="The HTTP version to speak; by default 2 if TLS agrees on it, else 1.1. With 2, "
+        "also for plain http (prior knowledge).",
     ),
     Option(
         "--proxy",
         group=_CONNECTION,
         metavar="URL",
-        help="The proxy to go through (http or https; may hold user:password).",
+        help="The proxy to go through (http, https, socks4, socks4a, socks5, socks5h; may hold "
+        "user:password).",
     ),
     Option("--proxy-auth", group=_CONNECTION, metavar="USER:PASSWORD", help="Credentials for it."),
     Option(

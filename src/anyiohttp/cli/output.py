@@ -79,7 +79,7 @@ class Screen:
     def tell_head(self, lines: Iterable[str], mark: str) -> None:
         """Tell the head of a message on standard error, each line after a mark."""
         for line in [*lines, ""]:
-            marked = Text(f"{mark} ", style="dim").append_text(_head_line(line))
+            marked = Text.assemble((f"{mark} ", "dim"), _head_line(line))
             marked.rstrip()
             self.err.print(marked, soft_wrap=True)
 

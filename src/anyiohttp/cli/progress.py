@@ -13,7 +13,7 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     ProgressColumn,
@@ -179,6 +179,10 @@ class BarsView:
         traceback: TracebackType | None,
     ) -> None:
         self._bars.stop()
+
+    def __rich__(self) -> RenderableType:
+        """The bars as they are now."""
+        return self._bars.get_renderable()
 
     def told(self, number: int, item: DownloadItem, progress: Progress) -> None:
         name = self._names[number] = name_of(item, progress)

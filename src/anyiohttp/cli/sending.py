@@ -130,8 +130,9 @@ class _Printing:
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> NoReturn:
         screen = self._screen
-        # What a connector would say: a proxy is asked for plain requests, and tunnels the others.
-        request.absolute = request.proxy is not None and request.url.scheme == "http"
+        # As a connector would say: an HTTP proxy forwards plain requests, and tunnels the rest.
+        forwards = request.proxy is not None and request.proxy.scheme in ("http", "https")
+        request.absolute = forwards and request.url.scheme == "http"
         screen.write_head(request_lines(request))
         body = request.payload
         if body is not None:

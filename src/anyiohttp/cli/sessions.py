@@ -82,11 +82,23 @@ def _connector(
     if settings.unix_socket is not None:
         if settings.proxy is not None:
             raise ValueError("--unix-socket and --proxy exclude each other")
-        return UnixConnector(settings.unix_socket, limit_per_host=limit_per_host)
+        return UnixConnector(
+            settings.unix_socket,
+            limit_per_host=limit_per_host,
+            http_versions=_protocols(settings),
+        )
     return TCPConnector(
+        http_versions=_protocols(settings),
         limit_per_host=limit_per_host,
         socket_factory=None if watch is None else watch.make_socket,
     )
+
+
+def _protocols(settings: ConnectionSettings) -> list[str]:
+    """Return the versions of HTTP that may be spoken, by their names in ALPN."""
+    if settings.http is None:
+        return ["h2", "http/1.1"]
+    return ["h2"] if settings.http == "2" else ["http/1.1"]
 
 
 def _version(settings: ConnectionSettings) -> HttpVersion:
@@ -143,7 +155,7 @@ def _context(settings: ConnectionSettings, watch: Watch | None) -> ssl.SSLContex
         context.watch = watch
     context.verify_flags |= getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0)
     context.verify_flags |= getattr(ssl, "VERIFY_X509_STRICT", 0)
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(_protocols(settings))
     _trust(context, settings.ca)
     if settings.insecure:
         context.check_hostname = False

@@ -1,0 +1,171 @@
+"""What the documentation's build adds: the reference, from the public names, and manual pages.
+
+A page that says ``<!-- manual: get -->`` gets the page of that command. So neither the reference
+nor the command line's page can be out of date.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import anyiohttp
+import anyiohttp.testing
+from anyiohttp.cli.app import program
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
+
+Test = Callable[[str, object], bool]
+
+
+def _is_error(name: str, value: object) -> bool:
+    return inspect.isclass(value) and issubclass(value, BaseException)
+
+
+def _named(pattern: str) -> Test:
+    matches = re.compile(pattern).fullmatch
+    return lambda name, value: matches(name) is not None
+
+
+def _in_downloads(name: str, value: object) -> bool:
+    return getattr(value, "__module__", "").startswith("anyiohttp.downloads")
+
+
+#: The pages of the reference; a name is on the first whose test it passes.
+PAGES: tuple[tuple[str, str, Test], ...] = (
+    ("errors", "Errors", _is_error),
+    ("downloads", "Downloads", _in_downloads),
+    ("middleware", "Middleware and tracing", _named(r"Trace\w+|\w*(Middleware|Handler)(Type)?")),
+    (
+        "connectors",
+        "Connectors, resolvers and TLS",
+        _named(r"\w*(Connector|Resolver|Fingerprint|TCPSettings|AddrInfo|SocketFactory)\w*"),
+    ),
+    (
+        "cookies",
+        "Cookies and credentials",
+        _named(r"\w*(Cookie|BasicAuth|basic_auth|DigestAuth)\w*"),
+    ),
+    (
+        "bodies",
+        "Request bodies",
+        _named(r"\w*(Payload|PAYLOAD|payload|FormData|Multipart|BodyPart|Upload)\w*"),
+    ),
+    (
+        "responses",
+        "Responses, WebSockets and events",
+        _named(r"ClientResponse|StreamReader|RequestInfo|ETag|\w*(WS|WebSocket|Event|SSE)\w*"),
+    ),
+    ("sessions", "Sessions and requests", lambda name, value: True),
+)
+
+_INTERFACES = """\
+# Interfaces and types
+
+What a program may implement (`anyiohttp.abc`), and the types of what it may pass
+(`anyiohttp.typedefs`).
+
+::: anyiohttp.abc
+    options:
+      show_root_toc_entry: false
+      show_root_heading: false
+      members: true
+
+::: anyiohttp.typedefs
+    options:
+      show_root_heading: false
+      show_root_toc_entry: false
+      show_if_no_docstring: true
+"""
+
+_TESTING = """\
+# Testing
+
+The guide is [Testing](../testing.md).
+
+"""
+
+
+def reference() -> dict[str, str]:
+    """Return the pages of the reference by their path."""
+    texts: dict[str, list[str]] = {path: [f"# {title}\n"] for path, title, _ in PAGES}
+    for name in sorted(anyiohttp.__all__, key=str.casefold):
+        value = getattr(anyiohttp, name)
+        path = next(path for path, _, test in PAGES if test(name, value))
+        texts[path].append(_entry("anyiohttp", name, value))
+    pages = {f"reference/{path}.md": "\n".join(parts) for path, parts in texts.items()}
+    names = anyiohttp.testing.__all__
+    entries = [
+        _entry("anyiohttp.testing", name, getattr(anyiohttp.testing, name)) for name in names
+    ]
+    pages["reference/testing.md"] = _TESTING + "\n".join(entries)
+    pages["reference/interfaces.md"] = _INTERFACES
+    pages["reference/index.md"] = _index(texts)
+    return pages
+
+
+def _entry(module: str, name: str, value: object) -> str:
+    plain = not (inspect.isclass(value) or inspect.isroutine(value))
+    options = ["members: false"] if isinstance(value, types.ModuleType) else []
+    options += ["show_if_no_docstring: true"] * plain
+    lines = "".join(f"      {option}\n" for option in options)
+    return f"::: {module}.{name}\n" + (f"    options:\n{lines}" if options else "")
+
+
+def _index(texts: dict[str, list[str]]) -> str:
+    rows = [f"* [{title}]({path}.md)" for path, title, _ in reversed(PAGES) if len(texts[path]) > 1]
+    return "\n".join(
+        [
+            "# Reference",
+            "",
+            "Everything that `anyiohttp` offers is here, made from the docstrings. Modules whose",
+            "names begin with an underscore are not public.",
+            "",
+            *rows,
+            "* [Interfaces and types](interfaces.md)",
+            "* [Testing](testing.md)",
+            "",
+        ]
+    )
+
+
+_MANUAL = re.compile(r"^<!-- manual: ?([a-z]*) -->$", re.MULTILINE)
+
+
+def manual_page(name: str) -> str:
+    """Return the manual page of a command, or with an empty name that of the program."""
+    group = program()
+    context = click.Context(group, info_name="anyiohttp", terminal_width=90, max_content_width=90)
+    if not name:
+        return group.get_help(context)
+    command = group.commands[name]
+    own = click.Context(
+        command, parent=context, info_name=name, terminal_width=90, max_content_width=90
+    )
+    return command.get_help(own)
+
+
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Add the reference."""
+    from mkdocs.structure.files import File  # the tests need only what is above
+
+    for path, text in reference().items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Put manual pages where they are asked for; links of files above ``docs`` lead to pages."""
+    if page.file.src_uri == "changes.md":
+        markdown = (Path(config.docs_dir).parent / "CHANGES.md").read_text(encoding="utf-8")
+        markdown = markdown.replace("](docs/", "](")
+    return _MANUAL.sub(lambda found: f"```text\n{manual_page(found[1])}\n```", markdown)
