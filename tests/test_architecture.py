@@ -73,6 +73,7 @@ PURE = {
     "_message.codings",
     "_message.content_disposition",
     "_message.etags",
+    "_message.event_stream",
     "_message.fields",
     "_message.formdata",
     "_message.limits",

@@ -181,6 +181,7 @@ def _samples() -> dict[str, exceptions.ClientError]:
         exceptions.ClientHttpProxyError,
         exceptions.TooManyRedirects,
         exceptions.MalformedResponseError,
+        exceptions.EventSourceError,
         exceptions.WSServerHandshakeError,
     ):
         headers = CIMultiDict({"X": "y"})

@@ -17,6 +17,7 @@ from ._client.one_shot import request
 from ._client.options import RequestKwargs
 from ._client.request import ClientHandlerType, ClientMiddlewareType, ClientRequest
 from ._client.session import ClientSession
+from ._client.sse import EventSource, SSEKwargs
 from ._client.tracing import (
     TraceConfig,
     TraceConnectionCreateEndParams,
@@ -46,6 +47,7 @@ from ._connect.resolver import DefaultResolver, ThreadedResolver
 from ._message.chain_map import ChainMapProxy
 from ._message.coding_libraries import set_zlib_backend
 from ._message.etags import ETag
+from ._message.event_stream import ServerSentEvent
 from ._message.formdata import FormData
 from ._message.multipart import MultipartWriter
 from ._message.payloads import (
@@ -97,6 +99,7 @@ from .exceptions import (
     DownloadListError,
     DownloadMismatchError,
     DownloadTooSlowError,
+    EventSourceError,
     FingerprintMismatch,
     ForeignEventLoopError,
     InvalidBodyError,
@@ -195,6 +198,8 @@ __all__ = (
     "DownloadTooSlowError",
     "DummyCookieJar",
     "ETag",
+    "EventSource",
+    "EventSourceError",
     "Fingerprint",
     "FingerprintMismatch",
     "ForeignEventLoopError",
@@ -222,10 +227,12 @@ __all__ = (
     "RequestInfo",
     "RequestKwargs",
     "Retries",
+    "SSEKwargs",
     "SegmentProgress",
     "ServerConnectionError",
     "ServerDisconnectedError",
     "ServerFingerprintMismatch",
+    "ServerSentEvent",
     "ServerTimeoutError",
     "SocketFactoryType",
     "SocketTimeoutError",

@@ -34,6 +34,7 @@ The tree (aiohttp's names and bases; ``+`` marks a second, built-in base)::
     │   ├── ContentTypeError
     │   ├── TooManyRedirects
     │   ├── MalformedResponseError
+    │   ├── EventSourceError
     │   └── WSServerHandshakeError
     ├── InvalidRequestError                       + ValueError
     │   └── InvalidBodyError                      + TypeError
@@ -112,6 +113,7 @@ __all__ = (
     "DownloadListError",
     "DownloadMismatchError",
     "DownloadTooSlowError",
+    "EventSourceError",
     "FingerprintMismatch",
     "ForeignEventLoopError",
     "InvalidBodyError",
@@ -502,6 +504,10 @@ class TooManyRedirects(ClientResponseError):
 
 class MalformedResponseError(ClientResponseError):
     """The peer sent something that is not a valid HTTP response (RFC 9112)."""
+
+
+class EventSourceError(ClientResponseError):
+    """The server did not answer with server-sent events."""
 
 
 class WSServerHandshakeError(ClientResponseError):

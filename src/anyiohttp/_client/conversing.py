@@ -1,4 +1,4 @@
-"""What a session opens besides requests: WebSockets.
+"""What a session opens besides requests: WebSockets and server-sent events.
 
 Knows: the public signatures.
 Must not know: how a request is made, which is the session's; how a conversation goes.
@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import Any, Literal, Unpack, overload
 
 from .._message.response import ClientResponse
+from .._net.deadlines import ClientTimeout
 from ..typedefs import StrOrURL
 from .contexts import RequestContext
-from .options import RequestKwargs
+from .request import RequestKwargs
+from .sse import EventSource, SSEKwargs
 from .websocket import ClientWebSocketResponse
 from .websocket_connect import WebSocketContext, WSConnectKwargs, open_websocket
 
@@ -28,6 +30,11 @@ class OpensConversations:
         self, method: str, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
     ) -> RequestContext[ClientResponse]:
         """Make a request (`ClientSession.request`)."""
+        raise NotImplementedError
+
+    @property
+    def timeout(self) -> ClientTimeout:
+        """The limits of requests that set none of their own."""
         raise NotImplementedError
 
     @overload
@@ -76,3 +83,33 @@ class OpensConversations:
         """
         call = open_websocket(self, self._ws_response_class, url, decode_text, **kwargs)
         return WebSocketContext(call)
+
+    def sse(self, url: StrOrURL, **kwargs: Unpack[SSEKwargs]) -> EventSource:
+        """Receive server-sent events (WHATWG HTML 9.2).
+
+        Enter it, and iterate over it::
+
+            async with session.sse(url) as events:
+                async for event in events:
+                    print(event.event, event.data)
+
+        When the connection ends or fails after it was made once, it is made again, with
+        ``Last-Event-ID``.
+
+        Args:
+            url: of the events.
+            **kwargs: `SSEKwargs`: the options of `request`, of which ``timeout.total`` is for the
+                answer's head and ``timeout.sock_read`` for each silence, and ``method``;
+                ``last_event_id`` to go on after; ``max_reconnects``, how often in a row without an
+                event: 5 by default, ``None`` for ever, and none for methods that must not be
+                repeated; ``reconnect_delay`` (3 seconds) before the first of them, unless the
+                server says ``retry``, twice as long before each further one, and at most
+                ``max_reconnect_delay`` (60); ``max_event_size`` (1 MiB).
+
+        Raises, when entered:
+            EventSourceError: the answer is no event stream: the status is not 200, or the
+                Content-Type not ``text/event-stream``. 204 is an end without events.
+
+        Raises also as `request`.
+        """
+        return EventSource(self, url, kwargs)
