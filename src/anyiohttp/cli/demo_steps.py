@@ -25,6 +25,7 @@ from .. import (
     FormData,
     TCPConnector,
     UnixConnector,
+    WSCloseCode,
 )
 from .loopback import LoopbackServer
 
@@ -310,6 +311,33 @@ async def pool_limit(stage: Stage) -> str:
     return "10 requests over 2 connections"
 
 
+async def websocket(stage: Stage) -> str:
+    """Messages both ways, and the closing handshake."""
+    async with (
+        ClientSession() as session,
+        session.ws_connect(stage.server.url / "websocket", heartbeat=10) as socket,
+    ):
+        await socket.send_str("grüß dich")
+        expect(await socket.receive_str(), "grüß dich")
+        await socket.send_json({"a": 1})
+        expect(await socket.receive_json(), {"a": 1})
+        await socket.send_bytes(bytes(_MIB))
+        expect(await socket.receive_bytes(), bytes(_MIB))
+        await socket.close()
+    expect(socket.close_code, WSCloseCode.OK)
+    return f"3 messages came back, closed with {socket.close_code}"
+
+
+async def events(stage: Stage) -> str:
+    """Server-sent events over two connections, the second one from where the first ended."""
+    connections = stage.server.counts.requests
+    async with ClientSession() as session, session.sse(stage.server.url / "events") as stream:
+        seen = [event async for event in stream]
+    expect([event.data for event in seen], [f"event {number}" for number in range(1, 7)])
+    expect(stage.server.counts.requests - connections, 3)
+    return f"{len(seen)} events, reconnected after event {seen[2].id}, ended by 204"
+
+
 STEPS: tuple[tuple[str, Step], ...] = (
     ("get", get),
     ("query", query),
@@ -328,4 +356,6 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("unix socket", unix_socket),
     ("timeout", timeout),
     ("pool limit", pool_limit),
+    ("WebSocket", websocket),
+    ("server-sent events", events),
 )

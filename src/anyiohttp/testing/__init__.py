@@ -9,6 +9,7 @@ Not here: doubles of the client's own parts.
 
 * network: `MemoryNetwork`, `Listener`, `Address`, `MemoryResolver`, `NetworkStats`;
 * peers: `Peer` and `Script`, byte by byte; `Request`, `Response` and `Handler`, request by request;
+  `accept_websocket`, `ServerWebSocket` and `echo_websocket`;
 * what goes wrong: `Faults`, `NO_FAULTS`, `FaultPlan`;
 * cancellation: `cancel_at`, `cancel_everywhere`, `Moment`, `Bounds`, `CancelledRun`, `VictimStuck`;
 * leaks: `assert_no_leaks`, `Leaked`;
@@ -33,6 +34,7 @@ from .network import MemoryNetwork, NetworkStats
 from .peers import Peer, Script
 from .server.connection import Handler
 from .server.messages import BodyWriter, Request, Response, Send, Takeover, json_response
+from .server.websocket import ServerWebSocket, accept_websocket, echo_websocket
 from .streams import MemoryStream, memory_stream_pair
 
 __all__ = (
@@ -57,12 +59,15 @@ __all__ = (
     "Response",
     "Script",
     "Send",
+    "ServerWebSocket",
     "Takeover",
     "VictimStuck",
+    "accept_websocket",
     "assert_no_leaks",
     "cancel_at",
     "cancel_everywhere",
     "distinct_moments",
+    "echo_websocket",
     "json_response",
     "memory_stream_pair",
 )

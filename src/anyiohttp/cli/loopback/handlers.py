@@ -19,6 +19,7 @@ import anyio
 
 from ...testing.server.connection import Handler
 from ...testing.server.messages import Request, Response, Send, json_response
+from ...testing.server.websocket import accept_websocket, echo_websocket
 from .multipart import MultipartReader
 
 __all__ = ("ROUTES", "pattern")
@@ -228,6 +229,26 @@ async def close(request: Request) -> Response:
     return Response(body=b"goodbye\n", silent_close=True)
 
 
+async def websocket(request: Request) -> Response:
+    """Accept a WebSocket, and send back what comes."""
+    return accept_websocket(request, echo_websocket)
+
+
+async def events(request: Request) -> Response:
+    """Send three server-sent events, and end; ``n`` (6) in all, after ``Last-Event-ID``."""
+    count = int(request.query.get("n", "6"))
+    done = int(request.headers.get("Last-Event-ID", "0"))
+    if done >= count:
+        return Response(204)
+
+    async def write(send: Send) -> None:
+        await send(b"retry: 10\n\n")
+        for number in range(done + 1, min(done + 3, count) + 1):
+            await send(b"event: count\nid: %d\ndata: event %d\n\n" % (number, number))
+
+    return Response(headers=[("Content-Type", "text/event-stream")], writer=write)
+
+
 ROUTES: Mapping[str, Handler] = {
     "/get": get,
     "/echo": echo,
@@ -250,6 +271,8 @@ ROUTES: Mapping[str, Handler] = {
     "/early-413": early_413,
     "/expect-continue": expect_continue,
     "/close": close,
+    "/websocket": websocket,
+    "/events": events,
 }
 
 
