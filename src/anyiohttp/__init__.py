@@ -12,31 +12,11 @@ from ._client.auth import BasicAuth, encode_basic_auth
 from ._client.contexts import RequestContext
 from ._client.conversation import ClientWSTimeout
 from ._client.cookies import CookieJar, DummyCookieJar
-from ._client.digest_auth import DigestAuthMiddleware
 from ._client.one_shot import request
 from ._client.options import RequestKwargs
 from ._client.request import ClientHandlerType, ClientMiddlewareType, ClientRequest
 from ._client.session import ClientSession
 from ._client.sse import EventSource, SSEKwargs
-from ._client.tracing import (
-    TraceConfig,
-    TraceConnectionCreateEndParams,
-    TraceConnectionCreateStartParams,
-    TraceConnectionQueuedEndParams,
-    TraceConnectionQueuedStartParams,
-    TraceConnectionReuseconnParams,
-    TraceDnsCacheHitParams,
-    TraceDnsCacheMissParams,
-    TraceDnsResolveHostEndParams,
-    TraceDnsResolveHostStartParams,
-    TraceRequestChunkSentParams,
-    TraceRequestEndParams,
-    TraceRequestExceptionParams,
-    TraceRequestHeadersSentParams,
-    TraceRequestRedirectParams,
-    TraceRequestStartParams,
-    TraceResponseChunkReceivedParams,
-)
 from ._client.uploads import UploadTracker
 from ._client.websocket import ClientWebSocketResponse
 from ._client.websocket_connect import WebSocketContext, WSConnectKwargs
@@ -127,6 +107,26 @@ from .exceptions import (
 from .typedefs import AddrInfoType, SocketFactoryType
 
 if TYPE_CHECKING:
+    from ._client.digest_auth import DigestAuthMiddleware
+    from ._client.tracing import (
+        TraceConfig,
+        TraceConnectionCreateEndParams,
+        TraceConnectionCreateStartParams,
+        TraceConnectionQueuedEndParams,
+        TraceConnectionQueuedStartParams,
+        TraceConnectionReuseconnParams,
+        TraceDnsCacheHitParams,
+        TraceDnsCacheMissParams,
+        TraceDnsResolveHostEndParams,
+        TraceDnsResolveHostStartParams,
+        TraceRequestChunkSentParams,
+        TraceRequestEndParams,
+        TraceRequestExceptionParams,
+        TraceRequestHeadersSentParams,
+        TraceRequestRedirectParams,
+        TraceRequestStartParams,
+        TraceResponseChunkReceivedParams,
+    )
     from .downloads import (
         DownloadBatch,
         DownloadItem,
@@ -291,6 +291,24 @@ HttpVersion11 = HTTP_11
 
 #: What is loaded when somebody asks for it: who downloads nothing does not pay for downloads.
 _LAZY = {
+    "DigestAuthMiddleware": "._client.digest_auth",
+    "TraceConfig": "._client.tracing",
+    "TraceConnectionCreateEndParams": "._client.tracing",
+    "TraceConnectionCreateStartParams": "._client.tracing",
+    "TraceConnectionQueuedEndParams": "._client.tracing",
+    "TraceConnectionQueuedStartParams": "._client.tracing",
+    "TraceConnectionReuseconnParams": "._client.tracing",
+    "TraceDnsCacheHitParams": "._client.tracing",
+    "TraceDnsCacheMissParams": "._client.tracing",
+    "TraceDnsResolveHostEndParams": "._client.tracing",
+    "TraceDnsResolveHostStartParams": "._client.tracing",
+    "TraceRequestChunkSentParams": "._client.tracing",
+    "TraceRequestEndParams": "._client.tracing",
+    "TraceRequestExceptionParams": "._client.tracing",
+    "TraceRequestHeadersSentParams": "._client.tracing",
+    "TraceRequestRedirectParams": "._client.tracing",
+    "TraceRequestStartParams": "._client.tracing",
+    "TraceResponseChunkReceivedParams": "._client.tracing",
     "DownloadBatch": ".downloads",
     "DownloadItem": ".downloads",
     "DownloadKwargs": ".downloads",

@@ -55,7 +55,7 @@ from anyiohttp._message.links import parse_links
 from anyiohttp._message.mimetypes import charset_of, parse_mimetype
 from anyiohttp._protocol.base import RequestHead
 from anyiohttp._protocol.http1.framing import request_control, request_framing
-from anyiohttp._protocol.http1.writing import write_head
+from anyiohttp._protocol.http1.writing import write_fields, write_head
 from anyiohttp.testing import MemoryNetwork, Peer, assert_no_leaks
 
 HOST = "peer.example"
@@ -393,8 +393,9 @@ def check_sendable(url: URL, *, empty_query: bool = False) -> None:
     assert url.raw_password is None
     target = request_target(url, empty_query=empty_query)
     head = RequestHead("GET", url.scheme, authority_of(url), target)
-    control = request_control(head)
-    written = write_head(head, control, request_framing(head, control, 0, has_body=False))
+    written = write_head(
+        head, write_fields(head), request_framing(head, request_control(head), 0, has_body=False)
+    )
     assert written.count(b"\r\n") == 3
     assert written.endswith(b"\r\n\r\n")
 

@@ -6,11 +6,8 @@ import pytest
 from tests.protocol.conversations import request
 
 from anyiohttp._protocol.base import HTTP_10
-from anyiohttp._protocol.http1.framing import (
-    RequestFraming,
-    request_control,
-)
-from anyiohttp._protocol.http1.writing import LAST_CHUNK, encode_chunk, write_head
+from anyiohttp._protocol.http1.framing import RequestFraming
+from anyiohttp._protocol.http1.writing import LAST_CHUNK, encode_chunk, write_fields, write_head
 from anyiohttp.exceptions import InvalidRequestError
 
 NOTHING = RequestFraming(False, 0, None)
@@ -18,7 +15,7 @@ FIVE = RequestFraming(False, 5, "Content-Length: 5")
 
 
 def write(head, framing=NOTHING):
-    return write_head(head, request_control(head), framing)
+    return write_head(head, write_fields(head), framing)
 
 
 @pytest.mark.parametrize(

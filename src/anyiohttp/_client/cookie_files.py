@@ -11,7 +11,6 @@ import json
 import math
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -49,6 +48,8 @@ def write_cookies(path: Path, cookies: Iterable[StoredCookie]) -> None:
     # A link stays a link.
     path = path.resolve()
     # `mkstemp` creates with mode 0600.
+    import tempfile  # only now: it takes long to load
+
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:

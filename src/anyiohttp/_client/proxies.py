@@ -14,7 +14,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from urllib.request import getproxies
 
 from multidict import CIMultiDict
 from yarl import URL
@@ -129,7 +128,9 @@ def environment_proxy(url: URL) -> ProxyRoute | None:
         InvalidURL: the environment names a proxy that cannot be used. Going there without one
             would be the worse surprise.
     """
-    # getproxies knows the settings of macOS and Windows, too.
+    from urllib.request import getproxies  # only now: it takes long to load
+
+    # It knows the settings of macOS and Windows, too.
     route = choose_proxy(url, proxies_from_environ(os.environ) or getproxies())
     if route is not None and route.login is None and not route.is_socks:
         auth = netrc_auth(route.url.raw_host or "")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from anyio import CancelScope, current_time
 from multidict import CIMultiDict
@@ -18,7 +19,10 @@ from yarl import URL
 
 from .._message.response import ClientResponse
 from .._protocol.base import BodySource
-from .tracing import EVENTS, TraceConfig, TraceRequestStartParams
+
+if TYPE_CHECKING:
+    # Whoever traces has loaded it; for all others it would take long.
+    from .tracing import TraceConfig
 
 __all__ = ("RequestTrace", "TracedBody")
 
@@ -70,6 +74,8 @@ class RequestTrace:
 
         Only who has heard this without raising is told anything else.
         """
+        from .tracing import TraceRequestStartParams
+
         self.at_hop(method, url)
         own = self.headers
         automatic = [(name, value) for name, value in headers.items() if name not in own]
@@ -90,6 +96,8 @@ class RequestTrace:
 
     async def notify(self, event: str, /, **details: object) -> None:
         """Tell the listeners, in their order; the first that raises ends it."""
+        from .tracing import EVENTS
+
         params = None
         for config, context in self._listeners:
             signal = config.signal(event)

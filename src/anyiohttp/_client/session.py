@@ -62,12 +62,12 @@ from .request import ClientMiddlewareType, ClientRequest, RaiseForStatus, Reques
 from .request_trace import RequestTrace
 from .resending import Resend
 from .set_cookie import parse_response_cookies
-from .tracing import TraceConfig
 from .urls import check_base_url
 from .websocket import ClientWebSocketResponse
 
 if TYPE_CHECKING:
     from ..downloads import DownloadKwargs, DownloadResult
+    from .tracing import TraceConfig
 
 __all__ = ("ClientSession",)
 

@@ -10,7 +10,7 @@ between waits: the loop's callback reads the socket and hands the bytes to whoev
 something happens and nobody waits, the callback reads nothing and takes the reader away: bytes that
 nobody asked for stay in the kernel, where the probe at check-out finds them.
 
-A deadline is a timer that ends one wait and goes with it: no timer lives on an idle connection.
+A deadline is a timer that goes with the waits it ends (`alarms`): none lives on an idle connection.
 
 Cancellation: bytes that were handed to a wait which was cancelled in the same moment are kept for
 the next one, and so are those that were read without one.
@@ -25,6 +25,7 @@ import socket
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
+from .alarms import alarms_of
 from .streams import MAX_READ, DeadlinePassed, SocketStream
 
 __all__ = ("AsyncioSocketStream", "watching_loop")
@@ -54,6 +55,7 @@ class AsyncioSocketStream(SocketStream):
     def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(sock)
         self._loop = loop
+        self._alarms = alarms_of(loop)
         # The standard library's loops run what is scheduled before what sockets bring, and anyio
         # schedules the delivery of a cancellation anew until it has arrived: it ends a wait that
         # begins after it before any bytes do. uvloop looks at the sockets first.
@@ -84,46 +86,48 @@ class AsyncioSocketStream(SocketStream):
             raise DeadlinePassed
         if self._kept or self._eager or not self._delivers_first:
             await checkpoint_if_cancelled()
-        if self._kept or self._eager:
-            try:
-                data = self.receive_nowait(max_bytes)
-            except anyio.WouldBlock:
-                pass
-            else:
-                self._eager = len(data) >= max_bytes
+            data = self._at_hand(max_bytes)
+            if data:
                 await self._let_others_run(data)
                 return data
-        elif self._closed:
+        if self._closed:
             raise anyio.ClosedResourceError
-        data = await self._wait(deadline, max_bytes)
-        # A full read promises more: then it pays to try before the next wait.
-        self._eager = len(data) >= max_bytes
-        if not data:
-            raise anyio.EndOfStream
-        return data
-
-    async def _wait(self, deadline: float, max_bytes: int) -> bytes:
         if self._waiter is not None:
             raise anyio.BusyResourceError("reading from")
         loop = self._loop
         waiter: asyncio.Future[bytes] = loop.create_future()
         self._waiter = waiter
         self._wanted = max_bytes
-        timer = None
         try:
             if not self._watching:
                 loop.add_reader(self._socket, self._on_readable)
                 self._watching = True
             if deadline != math.inf:
-                timer = loop.call_at(deadline, _give_up, waiter)
-            return await waiter
+                self._alarms.set(loop, deadline, waiter)
+            data = await waiter
         except asyncio.CancelledError:
             self._keep_result_of(waiter)
             raise
         finally:
             self._waiter = None
-            if timer is not None:
-                timer.cancel()
+            if deadline != math.inf:
+                self._alarms.clear(deadline, waiter)
+        # A full read promises more: then it pays to try before the next wait.
+        self._eager = len(data) >= max_bytes
+        if not data:
+            raise anyio.EndOfStream
+        return data
+
+    def _at_hand(self, max_bytes: int) -> bytes:
+        """Return what was kept, or is likely to be there; ``b""`` if it is not."""
+        data = b""
+        if self._kept or self._eager:
+            try:
+                data = self.receive_nowait(max_bytes)
+            except anyio.WouldBlock:
+                return b""
+            self._eager = len(data) >= max_bytes
+        return data
 
     def _keep_result_of(self, waiter: asyncio.Future[bytes]) -> None:
         if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
@@ -164,8 +168,3 @@ class AsyncioSocketStream(SocketStream):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(anyio.ClosedResourceError())
         super().abort()
-
-
-def _give_up(waiter: asyncio.Future[bytes]) -> None:
-    if not waiter.done():
-        waiter.set_exception(DeadlinePassed())

@@ -23,6 +23,8 @@ import anyio
 
 from ..._net.call import Call
 from ..._net.streams import NetworkStream
+from ..._net.transfer import receive
+from ...exceptions import ClientConnectionError
 from ..base import HTTP_11, Body, HTTPConnection, RequestHead
 from ..malformed import malformed_response
 from .bodies import body_for
@@ -32,14 +34,13 @@ from .framing import (
     Delimiter,
     ParseError,
     RequestFraming,
-    request_control,
     request_framing,
     response_framing,
 )
 from .parsing import ResponseParser
 from .upload import BytesSource, Upload
 from .wire import Wire
-from .writing import LAST_CHUNK, encode_chunk, write_head
+from .writing import LAST_CHUNK, WrittenFields, encode_chunk, write_fields, write_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +68,7 @@ class HTTP11Connection(HTTPConnection):
     def __init__(self, stream: NetworkStream) -> None:
         self.stream = stream
         self.on_change: Callable[[HTTPConnection], None] | None = None
+        self._written: WrittenFields | None = None  # the last request's
 
     def __repr__(self) -> str:
         state = "closed" if not self.capacity else "busy" if self.in_flight else "idle"
@@ -87,12 +89,13 @@ class HTTP11Connection(HTTPConnection):
         assert self.in_flight, "reserve a place first"
         wire = Wire(self.stream, call, ResponseParser(head.limits, upgrade=head.upgrade))
         try:
-            if body == b"":
+            if not body and body is not None and isinstance(body, bytes):
                 body = None
-            control = request_control(head)
-            framing = request_framing(head, control, _size(body), has_body=body is not None)
-            opening = write_head(head, control, framing)
-            if framing.has_content or body is not None:
+            self._written = written = write_fields(head, self._written)
+            size = 0 if body is None else _size(body)
+            framing = request_framing(head, written.control, size, has_body=body is not None)
+            opening = write_head(head, written, framing)
+            if body is not None or framing.has_content:
                 sent = await _send_request(
                     wire,
                     opening,
@@ -101,11 +104,16 @@ class HTTP11Connection(HTTPConnection):
                     expect=head.expect_continue and framing.has_content,
                 )
             else:
-                sent = await wire.say(opening)
+                sent = wire.say_nowait(opening) or await wire.say_rest()
             parser = wire.parser
             while parser.head is None:
-                await wire.hear()
-            return self._begin_response(head, control, wire, sent=sent)
+                try:  # as `hear` does; a coroutine less
+                    data = await receive(self.stream, call)
+                except ClientConnectionError as exc:
+                    wire.failed(exc)
+                    raise
+                wire.heard(data)
+            return self._begin_response(head, written.control, wire, sent=sent)
         except BaseException as exc:
             self.exchange_ended(reusable=not wire.used)
             if isinstance(exc, ParseError):

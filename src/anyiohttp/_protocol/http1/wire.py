@@ -43,6 +43,7 @@ class Wire:
     """
 
     used = False
+    _failure: ClientConnectionError | None = None
 
     def __init__(self, stream: NetworkStream, call: Call, parser: ResponseParser) -> None:
         self.stream = stream
@@ -64,10 +65,26 @@ class Wire:
         Raises:
             ClientConnectionError: the connection failed, or a limit ran out.
         """
+        return self.say_nowait(data) or await self.say_rest()
+
+    def say_nowait(self, data: bytes) -> bool:
+        """Send as much of ``data`` as takes no waiting; return whether that was all.
+
+        If not, `say_rest` goes on, also where it failed.
+        """
         self.used = True
         try:
-            if not send_nowait(self.stream, data, self.call):
-                await flush(self.stream, self.call)
+            return send_nowait(self.stream, data, self.call)
+        except ClientConnectionError as exc:
+            self._failure = exc
+            return False
+
+    async def say_rest(self) -> bool:
+        """Send what `say_nowait` could not. Returns and raises as `say`."""
+        try:
+            if self._failure is not None:
+                raise self._failure
+            await flush(self.stream, self.call)
         except ClientConnectionError as exc:
             self.raise_unless_answered(exc)
             return False
@@ -121,18 +138,27 @@ class Wire:
 
         A cancellation loses nothing that has arrived.
         """
-        parser = self.parser
         try:
             data = await receive(self.stream, self.call, phase)
-            if not data:
-                seen = "in the middle of a response's head" if parser.started else "without a word"
-                raise ServerDisconnectedError(f"{self.call.host} closed the connection {seen}")
-        except ServerTimeoutError:
-            raise
         except ClientConnectionError as exc:
-            exc.unanswered = not parser.started
+            self.failed(exc)
             raise
+        self.heard(data)
+
+    def heard(self, data: bytes) -> None:
+        """Feed the parser with what `receive` has returned. Raises as `hear`."""
+        parser = self.parser
+        if not data:
+            seen = "in the middle of a response's head" if parser.started else "without a word"
+            failure = ServerDisconnectedError(f"{self.call.host} closed the connection {seen}")
+            self.failed(failure)
+            raise failure
         parser.feed(data)
+
+    def failed(self, failure: ClientConnectionError) -> None:
+        """Note on a failure whether it came before any byte of a response."""
+        if not isinstance(failure, ServerTimeoutError):
+            failure.unanswered = not self.parser.started
 
     async def await_continue(self) -> None:
         """Wait for 100, for a final response, or until a bounded time is over."""

@@ -12,13 +12,15 @@ which may be a credential.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from ...exceptions import InvalidRequestError
 from ..base import HTTP_11, RequestHead
-from .framing import Control, RequestFraming
+from .framing import Control, RequestFraming, request_control
 
-__all__ = ("LAST_CHUNK", "encode_chunk", "write_head")
+__all__ = ("LAST_CHUNK", "WrittenFields", "encode_chunk", "write_fields", "write_head")
 
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -33,27 +35,36 @@ _AUTHORITY = re.compile(r"[!-~]+")
 _NOT_IN_AUTHORITY = frozenset("/?#@\\")
 
 
-def write_head(head: RequestHead, control: Control, framing: RequestFraming) -> bytes:
-    """Return a request's head.
+class WrittenFields(NamedTuple):
+    """Header fields, checked and written.
 
-    ``Host`` comes first unless the caller set it (RFC 9112 3.2); the framing's own field and what
-    HTTP/1.0 needs to keep the connection come last.
+    Attributes:
+        fields: what they were made from.
+        control: those that decide how the request is sent.
+        lines: with CRLF after each.
+    """
+
+    fields: Sequence[tuple[str, str]]
+    control: Control
+    lines: str
+
+
+def write_fields(head: RequestHead, before: WrittenFields | None = None) -> WrittenFields:
+    """Return a request's fields as they go out.
 
     Args:
         head: the request.
-        control: its ``framing.request_control``.
-        framing: how its body will be sent.
+        before: what was returned for another request on the connection. Requests of one session
+            mostly have their fields in common: the same tuple need not be looked at again.
 
     Raises:
-        InvalidRequestError: a part of it must not be sent.
+        InvalidRequestError: one of them must not be sent.
     """
-    lines = [f"{_request_target(head)} HTTP/{head.version[0]}.{head.version[1]}"]
-    hosts = control.get("host")
-    if not hosts:
-        lines.append(f"Host: {head.authority}")
-    elif len(hosts) > 1:
-        raise InvalidRequestError("there can be only one Host")
-    for name, value in head.headers:
+    fields = head.headers
+    if before is not None and fields is before.fields and type(fields) is tuple:
+        return before
+    lines = []
+    for name, value in fields:
         if not _is_token(name):
             raise InvalidRequestError(f"invalid header name {name!r}")
         if not isinstance(value, str):
@@ -63,18 +74,44 @@ def write_head(head: RequestHead, control: Control, framing: RequestFraming) -> 
         # `isprintable` is the fast test; it also stops at characters that may be sent.
         if not value.isprintable() and _CONTROLS.search(value):
             raise InvalidRequestError(f"the value of header {name!r} has a control character")
-        lines.append(f"{name}: {value}")
+        lines.append(f"{name}: {value}\r\n")
+    return WrittenFields(fields, request_control(head), "".join(lines))
+
+
+def write_head(head: RequestHead, written: WrittenFields, framing: RequestFraming) -> bytes:
+    """Return a request's head.
+
+    ``Host`` comes first unless the caller set it (RFC 9112 3.2); the framing's own field and what
+    HTTP/1.0 needs to keep the connection come last.
+
+    Args:
+        head: the request.
+        written: its `write_fields`.
+        framing: how its body will be sent.
+
+    Raises:
+        InvalidRequestError: a part of it must not be sent.
+    """
+    _, control, fields = written
+    version = head.version
+    text = f"{_request_target(head)} HTTP/{version[0]}.{version[1]}\r\n"
+    hosts = control.get("host")
+    if not hosts:
+        text += f"Host: {head.authority}\r\n"
+    elif len(hosts) > 1:
+        raise InvalidRequestError("there can be only one Host")
+    text += fields
     if framing.field:
-        lines.append(framing.field)
+        text += framing.field + "\r\n"
     if head.expect_continue and framing.has_content and "expect" not in control:
-        lines.append("Expect: 100-continue")
-    if head.version < HTTP_11 and "connection" not in control:
-        lines.append("Connection: keep-alive")
-    lines.append("\r\n")
+        text += "Expect: 100-continue\r\n"
+    if version is not HTTP_11 and version < HTTP_11 and "connection" not in control:
+        text += "Connection: keep-alive\r\n"
+    text += "\r\n"
     try:
         # What came as bytes that are no text, a cookie say, goes back as the same bytes (obs-text,
         # RFC 9110 5.5). None of them is a control character.
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+        return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise InvalidRequestError(_not_encodable(head)) from None
 

@@ -1,0 +1,72 @@
+"""Timers of asyncio's loops that many waits share.
+
+Knows: asyncio's timers and futures.
+Must not know: streams, what is waited for.
+Called by: `asyncio_streams`, once for each wait that has a deadline.
+
+A timer for each wait costs more than the read that ends it. Most deadlines are whole seconds of the
+clock (`ClientTimeout.ceil_threshold`), so that waits which begin in the same second end together:
+they share one timer. It is cancelled with the last of them, so that none runs when nobody waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from weakref import WeakKeyDictionary
+
+from .streams import DeadlinePassed
+
+__all__ = ("Alarms", "alarms_of")
+
+_Waiter = asyncio.Future[bytes]
+
+
+class Alarms:
+    """The alarms of one event loop: for each deadline a timer and those who wait."""
+
+    __slots__ = ("_alarms",)
+
+    def __init__(self) -> None:
+        self._alarms: dict[float, tuple[set[_Waiter], asyncio.TimerHandle]] = {}
+
+    def set(self, loop: asyncio.AbstractEventLoop, deadline: float, waiter: _Waiter) -> None:
+        """Have `DeadlinePassed` raised by ``waiter`` at ``deadline``, unless it is `clear`ed.
+
+        Args:
+            loop: the one whose alarms these are; they hold no loop alive.
+            deadline: on its clock.
+            waiter: what is waited for.
+        """
+        alarm = self._alarms.get(deadline)
+        if alarm is None:
+            timer = loop.call_at(deadline, self._ring, deadline)
+            alarm = self._alarms[deadline] = (set(), timer)
+        alarm[0].add(waiter)
+
+    def clear(self, deadline: float, waiter: _Waiter) -> None:
+        """The wait has ended."""
+        alarm = self._alarms.get(deadline)
+        if alarm is None:
+            return
+        waiters, timer = alarm
+        waiters.discard(waiter)
+        if not waiters:
+            timer.cancel()
+            del self._alarms[deadline]
+
+    def _ring(self, deadline: float) -> None:
+        waiters, _ = self._alarms.pop(deadline)
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(DeadlinePassed())
+
+
+_alarms: WeakKeyDictionary[asyncio.AbstractEventLoop, Alarms] = WeakKeyDictionary()
+
+
+def alarms_of(loop: asyncio.AbstractEventLoop) -> Alarms:
+    """Return the alarms of an event loop."""
+    found = _alarms.get(loop)
+    if found is None:
+        found = _alarms[loop] = Alarms()
+    return found
