@@ -319,6 +319,7 @@ def test_who_may_import(package: str, layers: set[str]) -> None:
 #: reader takes an error's name, for aiohttp's users; the fast path of sockets is asyncio's own.
 _SEEN_ELSEWHERE = {
     ("_message.reader", "asyncio"),
+    ("_net.alarms", "asyncio"),
     ("_net.asyncio_streams", "asyncio"),
     ("abc", "socket"),
     ("testing.cancellation", "asyncio"),  # whose own ways to cancel are tried, too
