@@ -232,9 +232,7 @@ class MemoryNetwork:
         async def peer(peer: Peer) -> None:
             count, secure = partial(_count_request, listener), tls is not None
             if secure and not _chose_http2(peer):
-                await serve_connection(
-                    peer.stream, handle, secure=True, on_request=count, linger=0
-                )
+                await serve_connection(peer.stream, handle, secure=True, on_request=count, linger=0)
                 return
             await serve_http2_connection(
                 peer.stream, handle, secure=secure, on_request=count, settings=settings
