@@ -31,6 +31,8 @@ LEVELS = {
     "_client": 5,
     "": 6,  # anyiohttp itself: the public names
     "http": 6,
+    "multipart": 6,
+    "payload": 6,
     "cli": 7,
     "testing": 7,
     "downloads": 7,
@@ -81,7 +83,9 @@ PURE = {
     "_message.links",
     "_message.mimetypes",
     "_message.request_info",
+    "_message.multipart_parsing",
     "_message.parameters",
+    "_message.part_coding",
     "_message.payloads",
     "_protocol.http1.bodies",
     "_protocol.http1.framing",

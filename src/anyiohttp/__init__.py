@@ -8,6 +8,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 from . import hdrs as hdrs
+from . import multipart as multipart
+from . import payload as payload
 from ._client.auth import BasicAuth, encode_basic_auth
 from ._client.contexts import RequestContext
 from ._client.conversation import ClientWSTimeout
@@ -24,12 +26,20 @@ from ._connect.async_resolver import AsyncResolver
 from ._connect.connectors import BaseConnector, ProxyConnector, TCPConnector, UnixConnector
 from ._connect.fingerprint import Fingerprint
 from ._connect.resolver import DefaultResolver, ThreadedResolver
+from ._message.body_part import BodyPartReader
 from ._message.chain_map import ChainMapProxy
 from ._message.coding_libraries import set_zlib_backend
+from ._message.content_disposition import (
+    BadContentDispositionHeader,
+    BadContentDispositionParam,
+    content_disposition_filename,
+    parse_content_disposition,
+)
 from ._message.etags import ETag
 from ._message.event_stream import ServerSentEvent
 from ._message.formdata import FormData
 from ._message.multipart import MultipartWriter
+from ._message.multipart_reader import MultipartReader
 from ._message.payloads import (
     PAYLOAD_REGISTRY,
     AsyncIterablePayload,
@@ -87,6 +97,7 @@ from .exceptions import (
     InvalidURL,
     InvalidUrlClientError,
     InvalidUrlRedirectClientError,
+    MalformedMultipartError,
     MalformedResponseError,
     NonHttpUrlClientError,
     NonHttpUrlRedirectClientError,
@@ -99,6 +110,7 @@ from .exceptions import (
     StreamConsumedError,
     TooManyRedirects,
     UnixClientConnectorError,
+    UnknownCodingError,
     UploadAbortedError,
     WebSocketError,
     WSMessageTypeError,
@@ -150,9 +162,12 @@ __all__ = (
     "AddrInfoType",
     "AsyncIterablePayload",
     "AsyncResolver",
+    "BadContentDispositionHeader",
+    "BadContentDispositionParam",
     "BaseConnector",
     "BasicAuth",
     "BodyNotReplayableError",
+    "BodyPartReader",
     "BodySizeMismatchError",
     "BodyTooLargeError",
     "BufferedReaderPayload",
@@ -217,7 +232,9 @@ __all__ = (
     "InvalidUrlClientError",
     "InvalidUrlRedirectClientError",
     "JsonPayload",
+    "MalformedMultipartError",
     "MalformedResponseError",
+    "MultipartReader",
     "MultipartWriter",
     "NonHttpUrlClientError",
     "NonHttpUrlRedirectClientError",
@@ -269,6 +286,7 @@ __all__ = (
     "TraceResponseChunkReceivedParams",
     "UnixClientConnectorError",
     "UnixConnector",
+    "UnknownCodingError",
     "UploadAbortedError",
     "UploadTracker",
     "WSCloseCode",
@@ -281,11 +299,13 @@ __all__ = (
     "WebSocketContext",
     "WebSocketError",
     "__version__",
+    "content_disposition_filename",
     "download",
     "download_all",
     "encode_basic_auth",
     "get_payload",
     "hdrs",
+    "parse_content_disposition",
     "parse_download_list",
     "payload_type",
     "request",

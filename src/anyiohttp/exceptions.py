@@ -28,7 +28,8 @@ The tree (aiohttp's names and bases; ``+`` marks a second, built-in base)::
     ├── ClientPayloadError
     │   ├── ContentDecodingError
     │   ├── BodySizeMismatchError
-    │   └── BodyTooLargeError
+    │   ├── BodyTooLargeError
+    │   └── MalformedMultipartError               + ValueError, RuntimeError
     ├── ClientResponseError
     │   ├── ClientHttpProxyError
     │   ├── ContentTypeError
@@ -37,7 +38,8 @@ The tree (aiohttp's names and bases; ``+`` marks a second, built-in base)::
     │   ├── EventSourceError
     │   └── WSServerHandshakeError
     ├── InvalidRequestError                       + ValueError
-    │   └── InvalidBodyError                      + TypeError
+    │   ├── InvalidBodyError                      + TypeError
+    │   └── UnknownCodingError                    + RuntimeError
     ├── InvalidURL                                + ValueError
     │   └── InvalidUrlClientError
     │       └── InvalidUrlRedirectClientError     + RedirectClientError
@@ -121,6 +123,7 @@ __all__ = (
     "InvalidURL",
     "InvalidUrlClientError",
     "InvalidUrlRedirectClientError",
+    "MalformedMultipartError",
     "MalformedResponseError",
     "NonHttpUrlClientError",
     "NonHttpUrlRedirectClientError",
@@ -133,6 +136,7 @@ __all__ = (
     "StreamConsumedError",
     "TooManyRedirects",
     "UnixClientConnectorError",
+    "UnknownCodingError",
     "UploadAbortedError",
     "WSMessageTypeError",
     "WSServerHandshakeError",
@@ -436,6 +440,13 @@ class BodyTooLargeError(ClientPayloadError):
     """The body is larger, or expands further, than the limits in force allow."""
 
 
+class MalformedMultipartError(ClientPayloadError, ValueError, RuntimeError):
+    """A multipart body is malformed or cut short, or a part is in a coding that is not known.
+
+    aiohttp has both of the built-in errors for it.
+    """
+
+
 class BodySizeMismatchError(ClientPayloadError):
     """The request body turned out to have more or fewer bytes than had been announced."""
 
@@ -546,6 +557,10 @@ class InvalidRequestError(ClientError, ValueError):
 
 class InvalidBodyError(InvalidRequestError, TypeError):
     """What was given as a body, or as a piece of one, is of a type that cannot be sent."""
+
+
+class UnknownCodingError(InvalidRequestError, RuntimeError):
+    """A part of a body asks for a coding that there is not."""
 
 
 class InvalidURL(ClientError, ValueError):

@@ -180,7 +180,8 @@ async def test_content_codings_of_parts() -> None:
         body = await collect(writer)
         first, second = (part.split(b"\r\n\r\n", 1)[1] for part in body.split(b"\r\n--b")[:2])
         assert gzip.decompress(first) == data
-        assert zlib.decompress(base64.b64decode(second)) == data
+        # As aiohttp writes it, and as its servers read it: they take no other.
+        assert zlib.decompress(base64.b64decode(second), wbits=-zlib.MAX_WBITS) == data
         assert b"Content-Length" not in body
         await writer.rewind()
     assert writer.decode().count(data.decode()) == 2

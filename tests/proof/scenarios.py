@@ -23,6 +23,7 @@ from anyiohttp import (
     ClientResponse,
     ContentDecodingError,
     DigestAuthMiddleware,
+    MultipartReader,
 )
 from anyiohttp._client.tracing import EVENTS
 from anyiohttp.testing import NO_FAULTS, Address, Faults, Peer
@@ -571,6 +572,26 @@ async def digest(stage: Stage) -> Victim:
         body = BytesIO(b"x" * 500)
         async with stage.session.post(url, data=body, middlewares=(middleware,)) as response:
             judge(await response.read(), marker.encode())
+
+    return victim
+
+
+@scenario("multipart body, part by part")
+async def multipart(stage: Stage) -> Victim:
+    stage.open_origin()
+
+    async def victim() -> None:
+        marker = stage.marker()
+        found = []
+        async with stage.session.get(stage.path("parts", marker)) as response:
+            async for part in MultipartReader.from_response(response):
+                if isinstance(part, MultipartReader):
+                    found += [await inner.read() async for inner in part]
+                else:
+                    found.append(await part.read(decode=True))
+        for each in found:
+            judge(each, marker.encode())
+        assert len(found) == 3
 
     return victim
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 import zlib
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from itertools import count
@@ -105,6 +106,7 @@ class Origin:
             "/more/{marker}": self.more,
             "/cut/{marker}": self.cut,
             "/guarded/{marker}": self.guarded,
+            "/parts/{marker}": self.parts,
         }
 
     async def echo(self, request: Request) -> Response:
@@ -118,6 +120,24 @@ class Origin:
         await turns(3)
         fields = [("WWW-Authenticate", 'Digest realm="r", nonce="n", qop="auth-int"')]
         return Response(401, b"who?", fields)
+
+    async def parts(self, request: Request) -> Response:
+        """A multipart body: the marker, in a body within it, and once more in base64."""
+        marker = request.params[-1].encode()
+        pieces = [
+            b"--b\r\n\r\n" + marker + b"\r\n--b\r\nContent-Type: multipart/x; boundary=c\r\n\r\n",
+            b"--c\r\n\r\n" + marker + b"\r\n--c-",
+            b"-\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b64encode(marker),
+            b"\r\n--b--\r\n",
+        ]
+
+        async def write(send: Send) -> None:
+            for piece in pieces:
+                await turns(2)
+                await send(piece)
+
+        fields = [("Content-Type", "multipart/mixed; boundary=b")]
+        return Response(200, headers=fields, writer=write)
 
     async def last(self, request: Request) -> Response:
         """The connection ends afterwards, and nobody was told that it would."""

@@ -1,4 +1,4 @@
-"""Fuzz of what has a grammar of its own inside of messages: challenges.
+"""Fuzz of what has a grammar of its own inside of messages: challenges, multipart bodies.
 
 The examples are the same each time, as in `test_fuzz`.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.proof.ledger import LEDGER
-from tests.proof.test_fuzz import PURE, texts
+from tests.proof.test_fuzz import OVER_MEMORY, PURE, changed, texts
 from yarl import URL
 
+from anyiohttp import MalformedMultipartError, MultipartReader, StreamReader
 from anyiohttp._client.digest import DigestCredentials, DigestSession
 from anyiohttp._connect.challenges import parse_challenges, parse_parameters, quoted
 
@@ -79,3 +81,59 @@ def test_challenges(fields: list[str], login: str) -> None:
 def test_quoted_strings(text: str) -> None:
     with LEDGER.trial("fuzz", target="quoted strings"):
         assert parse_parameters(f"a={quoted(text)}, b=c") == {"a": text, "b": "c"}
+
+
+MULTIPART = [
+    b"--b\r\nA: 1\r\n\r\none\r\n--b\r\nContent-Length: 3\r\n\r\ntwo\r\n--b--\r\n",
+    b"--b\r\nContent-Type: multipart/x; boundary=c\r\n\r\n--c\r\n\r\n1\r\n--c--\r\n--b--\r\n",
+    b"--b\r\nContent-Transfer-Encoding: base64\r\nContent-Encoding: gzip\r\n\r\nH4sI\r\n--b--",
+]
+
+
+async def _parts(reader: MultipartReader, size: int) -> bytes:
+    """All parts of a body, in chunks or as a whole."""
+    found = b""
+    async for part in reader:
+        if isinstance(part, MultipartReader):
+            found += await _parts(part, size)
+            continue
+        assert not (part.name or part.filename or "").startswith("\r")
+        if size:
+            while chunk := await part.read_chunk(size):
+                found += chunk
+        else:
+            found += await part.read()
+        assert part.at_eof()
+    assert reader.at_eof()
+    return found
+
+
+@pytest.mark.anyio
+@OVER_MEMORY
+@given(
+    body=st.one_of(changed(MULTIPART), st.binary(max_size=60)),
+    cuts=st.lists(st.integers(0, 120), max_size=5).map(sorted),
+    size=st.integers(1, 9),
+)
+async def test_multipart_bodies(
+    anyio_backend: object, body: bytes, cuts: list[int], size: int
+) -> None:
+    """The same parts, or the same error of ours, in whatever pieces they come and are read."""
+    with LEDGER.trial("fuzz", target="multipart bodies", backend=anyio_backend):
+        results: list[bytes | None] = []
+        for pieces, chunk in (([body], 0), (_cut(body, cuts), size)):
+            content = StreamReader()
+            for piece in pieces:
+                content.feed_data(piece)
+            content.feed_eof()
+            reader = MultipartReader({"Content-Type": "multipart/mixed; boundary=b"}, content)
+            try:
+                results.append(await _parts(reader, chunk))
+            except MalformedMultipartError:
+                results.append(None)
+        assert results[0] == results[1]
+
+
+def _cut(body: bytes, cuts: list[int]) -> list[bytes]:
+    ends = [*cuts, len(body)]
+    return [body[start:end] for start, end in zip([0, *cuts], ends, strict=True)]

@@ -374,7 +374,8 @@ def make_encoder(coding: str) -> Encoder:
     """Make an encoder for a request's body.
 
     Args:
-        coding: ``gzip``, ``deflate`` (with the zlib wrapper), ``br`` or ``zstd``.
+        coding: ``gzip``, ``deflate`` (with the zlib wrapper; ``raw-deflate`` without), ``br`` or
+            ``zstd``.
 
     Raises:
         InvalidRequestError: the coding is unknown, or its library is not installed.
@@ -383,6 +384,8 @@ def make_encoder(coding: str) -> Encoder:
         return zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
     if coding == "deflate":
         return zlib.compressobj()
+    if coding == "raw-deflate":
+        return zlib.compressobj(wbits=-zlib.MAX_WBITS)
     if coding == "br" and (brotli := _brotli()):
         return _BrotliEncoder(brotli)
     if coding == "zstd" and (zstd := _zstd()):

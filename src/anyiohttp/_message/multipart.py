@@ -14,8 +14,20 @@ from types import TracebackType
 from typing import NamedTuple, Self
 from urllib.parse import urlencode
 
-from ..exceptions import BodySizeMismatchError, InvalidBodyError, InvalidRequestError
-from .payload_base import BLOCK, Payload, PayloadHeaders, check_field, get_payload
+from ..exceptions import (
+    BodySizeMismatchError,
+    InvalidBodyError,
+    InvalidRequestError,
+    UnknownCodingError,
+)
+from .payload_base import (
+    BLOCK,
+    BodyWriter,
+    Payload,
+    PayloadHeaders,
+    check_field,
+    get_payload,
+)
 from .payload_coding import CompressedPayload, TransferEncodedPayload
 from .payload_memory import JsonPayload, StringPayload
 
@@ -49,7 +61,9 @@ def _coded(part: Part) -> Payload:
     """Wrap a part's payload in its codings, the content coding inside."""
     body = part.payload
     if part.encoding:
-        body = CompressedPayload(body, part.encoding)
+        # aiohttp's servers read "deflate" of a part without zlib's wrapper only; others take both.
+        coding = "raw-deflate" if part.encoding == "deflate" else part.encoding
+        body = CompressedPayload(body, coding)
     if part.te_encoding:
         body = TransferEncodedPayload(body, part.te_encoding)
     return body
@@ -201,9 +215,11 @@ class MultipartWriter(Payload):
 
     # --- the body as a whole ----------------------------------------------------------------
 
+    _unclosed = False
+
     @property
     def _closing(self) -> bytes:
-        return f"--{self._boundary}--\r\n".encode()
+        return b"" if self._unclosed else f"--{self._boundary}--\r\n".encode()
 
     @property
     def size(self) -> int | None:
@@ -300,6 +316,21 @@ class MultipartWriter(Payload):
         if failure is not None:
             raise failure
 
+    async def write(self, writer: BodyWriter, close_boundary: bool = True) -> None:
+        """Write the body to ``writer``, from its start.
+
+        Args:
+            writer: takes it.
+            close_boundary: whether the last delimiter is written, too.
+
+        Raises and cancellation: as `next_chunk`, and as the writer.
+        """
+        self._unclosed = not close_boundary
+        try:
+            await super().write(writer)
+        finally:
+            self._unclosed = False
+
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Return the body as text; of parts inside codings, what they are made of.
 
@@ -326,5 +357,5 @@ def _coding(payload: Payload, name: str, known: frozenset[str], plain: set[str])
     if not coding or coding in plain:
         return ""
     if coding not in known:
-        raise InvalidRequestError(f"unknown {name} of a part: {coding}")
+        raise UnknownCodingError(f"unknown {name.lower().replace('-', ' ')}: {coding}")
     return coding

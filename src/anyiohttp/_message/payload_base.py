@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import re
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -18,6 +18,7 @@ from multidict import CIMultiDict
 
 from ..exceptions import BodyNotReplayableError, InvalidRequestError
 from .mimetypes import OCTET_STREAM, guess_content_type
+from .pushing import PushedChunks
 
 __all__ = (
     "BLOCK",
@@ -94,11 +95,15 @@ def content_disposition_header(disptype: str, quote_fields: bool = True, **param
     return value
 
 
-class Payload(ABC):
+class Payload(ABC):  # noqa: B024 - a kind has one of two methods
     """A request body: it knows its size, its headers and whether it can be sent again.
 
-    A kind of payload implements `next_chunk` and, where it can, `rewind`. The order of use is: any
-    number of passes, each a row of `next_chunk` calls, with `rewind` between them; then `aclose`.
+    A kind of payload implements `next_chunk`, `replayable`, `consumed` and, where it can, `rewind`.
+    Or it is one of aiohttp's, which implement `write` (from the start each time it is called),
+    `decode` and maybe `close`; as there, ``_consumed`` says that it cannot be written again.
+
+    The order of use is: any number of passes, each a row of `next_chunk` calls, with `rewind`
+    between them; then `aclose`.
     After `aclose` a body in memory is at its start again and can be sent once more; a file is
     closed (as aiohttp closes it) and an iterator is spent.
 
@@ -113,6 +118,8 @@ class Payload(ABC):
     """
 
     _default_content_type: str = OCTET_STREAM
+    _consumed: bool = False
+    _pushed: PushedChunks | None = None
 
     def __init__(
         self,
@@ -160,14 +167,14 @@ class Payload(ABC):
         return self._encoding
 
     @property
-    @abstractmethod
     def replayable(self) -> bool:
         """Whether `rewind` works, now: a seekable file is replayable until it is closed."""
+        return not self.consumed
 
     @property
-    @abstractmethod
     def consumed(self) -> bool:
         """Whether the body was begun or closed and cannot be had again."""
+        return self._consumed
 
     @property
     def at_hand(self) -> bytes | None:
@@ -179,7 +186,6 @@ class Payload(ABC):
         """Whether nothing needs to be closed (aiohttp's word)."""
         return False
 
-    @abstractmethod
     async def next_chunk(self) -> bytes:
         """Return the next piece; ``b""`` at the end, and only there.
 
@@ -191,6 +197,11 @@ class Payload(ABC):
 
         A cancelled call leaves the body usable only for `rewind` and `aclose`.
         """
+        if type(self).write is Payload.write:
+            raise TypeError(f"{type(self).__name__} has neither next_chunk() nor write()")
+        if self._pushed is None:
+            self._pushed = PushedChunks(self.write)
+        return await self._pushed.next_chunk()
 
     async def rewind(self) -> None:
         """Go back to the start.
@@ -205,13 +216,23 @@ class Payload(ABC):
                 f"{type(self).__name__} was sent before and cannot be sent again; use bytes, an "
                 "open seekable file or a fresh iterator"
             )
+        self._stop_pushing()
 
-    async def aclose(self) -> None:  # noqa: B027 - most bodies hold nothing
+    def _stop_pushing(self) -> None:
+        if self._pushed is not None:
+            self._pushed.close()
+            self._pushed = None
+
+    async def aclose(self) -> None:
         """Give up what the body holds. Any number of times; safe in a cancelled scope."""
+        self._stop_pushing()
+        if type(self).close is not Payload.close:
+            await self.close()
 
     async def close(self) -> None:
         """Do the same as `aclose`; aiohttp's name."""
-        await self.aclose()
+        if type(self).aclose is not Payload.aclose:
+            await self.aclose()
 
     def set_content_disposition(
         self, disptype: str, quote_fields: bool = True, **params: str
@@ -233,11 +254,15 @@ class Payload(ABC):
         """Return the whole body, and go back to its start if it can be replayed.
 
         Args:
-            encoding: ignored; text is in its own `encoding`. The two parameters are aiohttp's.
-            errors: ignored.
+            encoding: for kinds that have a `decode` and no `next_chunk`, if they have no `encoding`
+                of their own; others ignore it. The two parameters are aiohttp's.
+            errors: likewise.
 
         Raises and cancellation: as `rewind` and `next_chunk`.
         """
+        if type(self).next_chunk is Payload.next_chunk and type(self).decode is not Payload.decode:
+            charset = self._encoding or encoding  # one of aiohttp's kinds
+            return self.decode(charset, errors).encode(charset, errors)
         await self.rewind()
         chunks = []
         while chunk := await self.next_chunk():
@@ -247,24 +272,26 @@ class Payload(ABC):
         return b"".join(chunks)
 
     async def write(self, writer: BodyWriter) -> None:
-        """Write the rest of the body to ``writer``.
+        """Write the body to ``writer``, from its start.
 
-        Raises and cancellation: as `next_chunk`, and as the writer.
+        Raises and cancellation: as `rewind`, `next_chunk`, and the writer.
         """
-        while chunk := await self.next_chunk():
-            await writer.write(chunk)
+        await self.write_with_length(writer, None)
 
     async def write_with_length(self, writer: BodyWriter, content_length: int | None) -> None:
-        """Write the rest of the body, but no more than ``content_length`` bytes of it.
+        """Write the body to ``writer``, from its start, but no more than ``content_length`` bytes.
 
         Raises and cancellation: as `write`.
         """
-        if content_length is None:
-            await self.write(writer)
-            return
-        while content_length > 0 and (chunk := await self.next_chunk()):
-            await writer.write(chunk[:content_length])
-            content_length -= len(chunk)
+        await self.rewind()
+        while content_length is None or content_length > 0:
+            chunk = await self.next_chunk()
+            if not chunk:
+                break
+            if content_length is not None:
+                chunk = chunk[:content_length]
+                content_length -= len(chunk)
+            await writer.write(chunk)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.content_type} size={self.size}>"

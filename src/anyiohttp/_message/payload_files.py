@@ -289,6 +289,24 @@ class IOBasePayload(Payload):
         self._given = 0
         self._encoder = None
 
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return the file as text, and go back in it. It is read here and now, which may block.
+
+        Raises:
+            TypeError: it cannot be read twice.
+        """
+        if self._start is None or self._begun:
+            raise TypeError("the file cannot be read without being used up: use as_bytes()")
+        start = self._start
+
+        def read(file: Any) -> str:
+            file.seek(start)
+            data = file.read()
+            file.seek(start)
+            return data if isinstance(data, str) else bytes(data).decode(encoding, errors)
+
+        return self._shared.use(read)
+
     async def aclose(self) -> None:
         self._shared.give_up()
         try:

@@ -19,7 +19,13 @@ from ..exceptions import BodyNotReplayableError, InvalidBodyError
 from .payload_base import FILE_BLOCK, PAYLOAD_REGISTRY, Order, Payload, PayloadHeaders
 from .payload_memory import encode_text, text_encoder
 
-__all__ = ("AsyncFilePayload", "AsyncIterablePayload", "StreamReaderPayload", "is_async_file")
+__all__ = (
+    "AsyncFilePayload",
+    "AsyncIterablePayload",
+    "StreamPayload",
+    "StreamReaderPayload",
+    "is_async_file",
+)
 
 
 @runtime_checkable
@@ -31,7 +37,7 @@ class _ReadsAny(Protocol):
         ...
 
 
-class _StreamPayload(Payload):
+class StreamPayload(Payload):
     """A body that can be had once, unless `as_bytes` was asked for it first and kept it."""
 
     _begun: bool = False
@@ -80,7 +86,7 @@ class _StreamPayload(Payload):
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         if self._kept is None:
-            return super().decode(encoding, errors)
+            raise TypeError("Unable to decode - content not cached: use as_bytes() first")
         return self._kept.decode(encoding, errors)
 
     async def aclose(self) -> None:
@@ -88,7 +94,7 @@ class _StreamPayload(Payload):
         self._kept_given = False
 
 
-class AsyncIterablePayload(_StreamPayload):
+class AsyncIterablePayload(StreamPayload):
     """An async iterable of bytes-like pieces; empty ones are passed over.
 
     A generator, and an iterator that was made for this body, is closed with it, also when it was
@@ -147,7 +153,7 @@ class AsyncIterablePayload(_StreamPayload):
                 await aclose()
 
 
-class StreamReaderPayload(_StreamPayload):
+class StreamReaderPayload(StreamPayload):
     """A `StreamReader`: of another response, or fed by another task. It is not closed."""
 
     _ended: bool = False
@@ -187,7 +193,7 @@ class _AsyncFile(metaclass=_AsyncFileType):
     """Whatever `is_async_file`."""
 
 
-class AsyncFilePayload(_StreamPayload):
+class AsyncFilePayload(StreamPayload):
     """An async file, from its current position; replayable if it can ``seek``. It is closed.
 
     Text is sent in ``encoding``, by default UTF-8.

@@ -14,6 +14,7 @@ from __future__ import annotations
 from ..exceptions import BodyNotReplayableError, InvalidBodyError
 from .formdata import FormData
 from .multipart import MultipartWriter
+from .multipart_payload import BodyPartReaderPayload
 from .payload_base import (
     PAYLOAD_REGISTRY,
     Order,
@@ -39,6 +40,7 @@ __all__ = (
     "PAYLOAD_REGISTRY",
     "AsyncFilePayload",
     "AsyncIterablePayload",
+    "BodyPartReaderPayload",
     "BufferedReaderPayload",
     "BytesIOPayload",
     "BytesPayload",
