@@ -36,7 +36,6 @@ LEVELS = {
     "cli": 7,
     "testing": 7,
     "downloads": 7,
-    "opentelemetry": 7,
     "__main__": 8,
 }
 #: The client proper; what is above it is a user of it.
@@ -116,6 +115,7 @@ PURE = {
     "downloads.spans",
     "cli.curl",
     "cli.download_plan",
+    "cli.events",
     "cli.exit_codes",
     "cli.formatting",
     "cli.items",

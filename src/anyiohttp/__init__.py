@@ -121,9 +121,6 @@ from .typedefs import AddrInfoType, SocketFactoryType
 if TYPE_CHECKING:
     from ._client.digest_auth import DigestAuthMiddleware
     from ._client.tracing import (
-        TraceAttemptEndParams,
-        TraceAttemptExceptionParams,
-        TraceAttemptStartParams,
         TraceConfig,
         TraceConnectionCreateEndParams,
         TraceConnectionCreateStartParams,
@@ -264,9 +261,6 @@ __all__ = (
     "TextIOPayload",
     "ThreadedResolver",
     "TooManyRedirects",
-    "TraceAttemptEndParams",
-    "TraceAttemptExceptionParams",
-    "TraceAttemptStartParams",
     "TraceConfig",
     "TraceConnectionCreateEndParams",
     "TraceConnectionCreateStartParams",
@@ -318,9 +312,6 @@ HttpVersion11 = HTTP_11
 #: What is loaded when somebody asks for it: who downloads nothing does not pay for downloads.
 _LAZY = {
     "DigestAuthMiddleware": "._client.digest_auth",
-    "TraceAttemptEndParams": "._client.tracing",
-    "TraceAttemptExceptionParams": "._client.tracing",
-    "TraceAttemptStartParams": "._client.tracing",
     "TraceConfig": "._client.tracing",
     "TraceConnectionCreateEndParams": "._client.tracing",
     "TraceConnectionCreateStartParams": "._client.tracing",

@@ -239,7 +239,7 @@ def test_ctrl_c_and_again(server: LoopbackServer, tmp_path: Path, backend: str) 
     target = tmp_path / "file"
     command = ["download", str(server.url / "file.bin"), "-o", str(target), "--backend", backend]
     slowly = ["--limit-rate", "1M"]
-    code, shown = on_terminal([*command, *slowly], typed=b"\x03", until=b"iB of 3.0 MiB")
+    code, shown = on_terminal([*command, *slowly], [(b"iB of 3.0 MiB", b"\x03")])
     assert code == ExitCode.INTERRUPTED
     assert "━" in shown
     assert "what was fetched is kept" in shown

@@ -75,7 +75,7 @@ KINDS = {
     },
     ExitCode.DIGEST: {"DownloadMismatchError"},
     ExitCode.FILE: {"DownloadFileError"},
-    ExitCode.REFUSED: {"WSServerHandshakeError"},
+    ExitCode.REFUSED: {"EventSourceError", "WSServerHandshakeError"},
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import shlex
 import shutil
@@ -50,7 +51,7 @@ def test_each_command_has_a_page(command: Manual, capsys: pytest.CaptureFixture[
 def test_each_example_can_be_parsed(command: Manual) -> None:
     assert command.page.examples
     for _, line in command.page.examples:
-        line = line.rpartition("| ")[2].partition(" > ")[0]
+        line = re.split(" [<>] ", line.rpartition("| ")[2])[0]
         line = line.removeprefix('eval "$(').removesuffix(')"')
         program_name, name, *rest = shlex.split(line)
         assert (program_name, name) == ("anyiohttp", command.name)

@@ -25,10 +25,13 @@ import pty
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 
-def on_terminal(
-    arguments: Sequence[str], *, typed: bytes = b"", until: bytes = b""
-) -> tuple[int, str]:
-    """Run the program on a terminal of its own; type something once it has shown ``until``."""
+#: What to type once the program has shown something.
+Dialogue = Sequence[tuple[bytes, bytes]]
+
+
+def on_terminal(arguments: Sequence[str], dialogue: Dialogue = ()) -> tuple[int, str]:
+    """Run the program on a terminal of its own; return its exit status and what it showed."""
+    pending = list(dialogue)
     process, terminal = pty.fork()
     if not process:  # pragma: no cover - the child becomes the program
         os.environ.update(TERM="xterm-256color", COLUMNS="100", LINES="40")
@@ -43,9 +46,8 @@ def on_terminal(
             if not data:
                 break
             shown += data
-            if typed and until in shown:
-                os.write(terminal, typed)
-                typed = b""
+            if pending and pending[0][0] in shown:
+                os.write(terminal, pending.pop(0)[1])
     finally:
         os.close(terminal)
         _, status = os.waitpid(process, 0)
@@ -76,7 +78,7 @@ def test_binary_data_stay_away(server: LoopbackServer) -> None:
 
 def test_a_password_is_asked_for(server: LoopbackServer) -> None:
     url = str(server.url / "basic-auth/me/secret")
-    code, shown = on_terminal(["get", url, "-a", "me"], typed=b"secret\n", until=b"password of me")
+    code, shown = on_terminal(["get", url, "-a", "me"], [(b"password of me", b"secret\n")])
     assert code == 0
     assert "secret" not in shown
 
@@ -85,7 +87,7 @@ def test_a_password_is_asked_for(server: LoopbackServer) -> None:
 def test_ctrl_c(server: LoopbackServer, backend: str) -> None:
     """While waiting for an answer: at once, with one line, and no traceback."""
     url = str(server.url / "drip" % {"n": "1000", "delay": "0.05"})
-    code, shown = on_terminal(["get", url, "--backend", backend], typed=b"\x03", until=b"**")
+    code, shown = on_terminal(["get", url, "--backend", backend], [(b"**", b"\x03")])
     assert code == ExitCode.INTERRUPTED
     assert "anyiohttp: interrupted" in shown
     assert "Traceback" not in shown

@@ -16,9 +16,11 @@ from .. import __version__
 from .backends import BACKENDS
 from .demo import run_demo
 from .download_command import download_command
+from .events_command import events_command
 from .exit_codes import ExitCode
 from .manual import Manual, ManualGroup, Option, Page
 from .request_command import request_commands
+from .websocket_command import websocket_command
 
 __all__ = ("program", "run")
 
@@ -64,7 +66,15 @@ def program() -> ManualGroup:
         ),
     )
     group = ManualGroup(_PROGRAM, page, (_version_option(),))
-    for command in (*request_commands(), download_command(), _demo(), _completion(), _help()):
+    for command in (
+        *request_commands(),
+        download_command(),
+        websocket_command(),
+        events_command(),
+        _demo(),
+        _completion(),
+        _help(),
+    ):
         group.add_command(command)
     return group
 

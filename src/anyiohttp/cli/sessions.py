@@ -8,10 +8,12 @@ Called by: the commands.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 
 from .. import (
     BaseConnector,
     BasicAuth,
+    ClientMiddlewareType,
     ClientSession,
     ClientTimeout,
     Fingerprint,
@@ -44,6 +46,7 @@ def open_session(
     cookie_jar: AbstractCookieJar | None = None,
     endless: bool = False,
     watch: Watch | None = None,
+    middlewares: Sequence[ClientMiddlewareType] = (),
 ) -> ClientSession:
     """Return a session that reaches servers as it was asked.
 
@@ -53,9 +56,9 @@ def open_session(
         cookie_jar: keeps the cookies.
         endless: whether the server may be silent for any time.
         watch: is told of the phases of calls.
+        middlewares: of every request.
 
     Raises:
-        CertificateError: a file of certificates cannot be used.
         ValueError: two settings contradict each other.
     """
     proxy_auth = settings.proxy_auth
@@ -67,6 +70,7 @@ def open_session(
         version=_version(settings),
         proxy=settings.proxy,
         proxy_auth=None if proxy_auth is None else _basic(proxy_auth),
+        middlewares=middlewares,
         trace_configs=None if watch is None else [watch.trace_config()],
     )
 
