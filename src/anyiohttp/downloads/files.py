@@ -117,7 +117,11 @@ class PartFile:
         with self._lock, told("open", self.part):
             self._file = self._open_locked()
             size = os.fstat(self._file).st_size
-            recorded = self._read_journal()
+            try:
+                recorded = self._read_journal()
+            except BaseException:
+                self._close_files()  # and leave it alone
+                raise
             if recorded is not None and recorded.written.end <= size:
                 self.recorded = recorded
             return self.recorded

@@ -85,7 +85,6 @@ class Opened:
         self.source = source
         self._slot = slot
         self._closed = False
-        source.active += 1
 
     def close(self) -> None:
         """End it; safe to call again. The connection is kept if all has been read."""
@@ -93,7 +92,6 @@ class Opened:
             self._closed = True
             self.response.release()
             self._slot.release()
-            self.source.active -= 1
 
 
 class Requests:

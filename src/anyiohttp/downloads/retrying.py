@@ -17,7 +17,6 @@ from multidict import MultiMapping
 from ..exceptions import (
     BodyTooLargeError,
     ClientConnectionError,
-    ClientConnectorDNSError,
     ClientConnectorError,
     ClientPayloadError,
     ClientResponseError,
@@ -48,7 +47,8 @@ class Retries:
     """How patiently a download goes on after failures.
 
     Args:
-        attempts: how many failures in a row are borne, with nothing new between them.
+        attempts: how many failures in a row are borne, with nothing new between them; with 0 the
+            first failure ends it.
         backoff: seconds before the next try after the first of them; twice as long each time.
         max_backoff: seconds at most.
         max_retry_after: the longest ``Retry-After``, in seconds, that is waited for; after a longer
@@ -78,7 +78,6 @@ class Patience:
 
     def __init__(self, retries: Retries) -> None:
         self._retries = retries
-        self.failures = 0
         self._answered = False
         self._in_row = 0
         self._since = 0
@@ -97,6 +96,14 @@ class Patience:
         """Begin to count anew: somebody else is asked from now on."""
         self._in_row = self._since = 0
 
+    def is_final(self, error: Exception) -> bool:
+        """Return whether it is of no use to try again after a failure, however patiently."""
+        # A name that is unknown, a port where nobody listens: not a moment's trouble, unless it
+        # has worked before.
+        return not will_pass(error) or (
+            isinstance(error, ClientConnectorError) and not self._answered
+        )
+
     def failed(self, error: Exception, wait: float | None) -> float | None:
         """Note a failure; return how many seconds to wait before the next try.
 
@@ -107,11 +114,7 @@ class Patience:
         Returns:
             The seconds; ``None``: do not try again.
         """
-        self.failures += 1
-        # A name that is unknown, a port where nobody listens: not a moment's trouble, unless it
-        # has worked before.
-        never_there = isinstance(error, ClientConnectorDNSError | ClientConnectorError)
-        if not will_pass(error) or (never_there and not self._answered):
+        if self.is_final(error) or not self._retries.attempts:
             return None
         retries = self._retries
         came, self._since = self._since, 0

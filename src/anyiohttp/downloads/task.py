@@ -35,7 +35,7 @@ from .plan import Plan, Segment
 from .ranges import Asked, Kind, is_coded, modified_at, strong_validator
 from .rates import RateLimit
 from .requests import HostSlots, Opened, Requests, refusal
-from .retrying import Patience, retry_after, will_pass
+from .retrying import Patience, retry_after
 from .sources import Source, Sources
 from .status import Meter, Status
 from .transfer import Transfer, Work
@@ -157,7 +157,7 @@ class Download:
 
     def _given_up(self, failure: ClientError) -> ClientError:
         """Make the error for a download whose requests fail."""
-        if not will_pass(failure):
+        if self._patience.is_final(failure):
             return failure
         there = self._status.there
         return DownloadInterruptedError(
@@ -171,6 +171,7 @@ class Download:
         if restart.counts and restart.cause is None and (restart.ranges or not self._ranges):
             self._restarts += 1
             if self._restarts > self._job.tuning.restarts:
+                await self._drop_part()
                 raise DownloadChangedError(
                     f"{self._status.url}: begun anew {self._restarts - 1} times already, and again "
                     f"it is of no use: {restart.reason}"

@@ -155,12 +155,14 @@ class Transfer:
                 if segment is None:
                     return
             source = opened.source if opened is not None else self._sources.choose()
+            source.active += 1
             failure: Exception | None = None
             try:
                 await self._fetch_segment(segment, source, opened, patience)
             except Exception as exc:
                 failure = exc
             finally:
+                source.active -= 1
                 speed = segment.speed(time.monotonic())
                 self._plan.finish(segment)
                 self._tell()
