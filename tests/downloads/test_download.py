@@ -536,6 +536,20 @@ async def test_mirrors_that_are_no_good(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == DATA
 
 
+@pytest.mark.parametrize("verified", [True, False])
+async def test_the_first_has_nothing(tmp_path: Path, verified: bool) -> None:
+    gone = Origin(b"", before=lambda request: Response(404))
+    async with Mirrors(gone, Origin(DATA)) as stage:
+        await stage.session.download(
+            stage.url,
+            tmp_path / "file",
+            mirrors=stage.urls,
+            digest=sha256(DATA) if verified else None,
+        )
+    assert (tmp_path / "file").read_bytes() == DATA
+    assert len(gone.asked) == 1
+
+
 async def test_a_mirror_with_wrong_bytes(tmp_path: Path) -> None:
     """The mixture is wrong; then each is tried alone."""
     origins = [Origin(content(SIZE, seed=5)), Origin(content(SIZE, seed=6)), Origin(DATA)]

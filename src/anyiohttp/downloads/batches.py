@@ -18,6 +18,7 @@ from typing import Self, Unpack
 import anyio
 from anyio import to_thread
 from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from .. import ClientSession
@@ -140,6 +141,8 @@ class DownloadBatch:
         try:
             return await self._outcomes.receive()
         except anyio.EndOfStream:
+            # If it is a cancellation that has ended the tasks, it goes before the end of outcomes.
+            await checkpoint()
             failure, self._failure = self._failure, None
             if failure is not None:
                 raise failure from None

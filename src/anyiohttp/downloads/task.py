@@ -198,7 +198,7 @@ class Download:
             await self._settle_target()
         recorded = self._usable(self._sources.choose())
         if recorded is not None and _is_all_there(recorded):
-            return await self._finish(recorded.identity.size, recorded.identity.modified)
+            return await self._finish_resumed(recorded, recorded.identity.size)
         while True:
             opened = await self._first(recorded)
             try:
@@ -210,8 +210,7 @@ class Download:
                         # There is something from an earlier run: this response was for the name.
                         opened.close()
                         if _is_all_there(recorded):
-                            size = recorded.identity.size
-                            return await self._finish(size, recorded.identity.modified)
+                            return await self._finish_resumed(recorded, recorded.identity.size)
                         continue
                 return await self._transfer_from(opened, recorded)
             finally:
@@ -234,6 +233,9 @@ class Download:
             except ClientError as exc:
                 self._meter.failures += 1
                 source.failures += 1
+                hopeless = self._sources.mixed and self._patience.is_final(exc)
+                if hopeless and self._sources.drop(source):
+                    continue
                 await self._wait_after(exc)
 
     async def _wait_after(self, failure: Exception) -> None:
@@ -360,7 +362,7 @@ class Download:
         if kind is Kind.PAST_END:
             if recorded is not None and recorded.identity.size is None:
                 if answer.size == recorded.written.prefix:
-                    return await self._finish(answer.size, recorded.identity.modified)
+                    return await self._finish_resumed(recorded, answer.size)
                 raise Restart("the file has become shorter")
             raise Restart("no range of it can be had", ranges=False)
         if kind in (Kind.CHANGED, Kind.UNFIT):
@@ -444,6 +446,11 @@ class Download:
         stamp = modified_at({"Last-Modified": modified or ""}) if job.keep_time else None
         await to_thread.run_sync(partial(part.publish, size, stamp, overwrite=self._overwrite))
         return self._result(part.target, size, verified)
+
+    async def _finish_resumed(self, recorded: Recorded, size: int | None) -> DownloadResult:
+        """Finish what an earlier run has fetched to its end."""
+        self._resumed = recorded.written.total
+        return await self._finish(size, recorded.identity.modified)
 
     async def _verify(self, size: int) -> tuple[str, ...]:
         assert self._status.part is not None
