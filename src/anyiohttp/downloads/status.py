@@ -13,8 +13,8 @@ import anyio
 from yarl import URL
 
 from ..exceptions import DownloadTooSlowError
-from .files import PartFile
 from .options import Job
+from .place import Place
 from .plan import Plan
 from .progress import Progress, SegmentProgress, State
 from .rates import RateLimit, SpeedMeter
@@ -64,22 +64,22 @@ class Status:
     Args:
         job: what was asked for.
         sources: where it comes from.
+        place: where it goes.
         meter: counts.
 
     Attributes:
         state: what is being done.
-        part: the part file, once it is known.
         plan: what is missing, while it is being fetched.
         size: of the whole, as soon as it is known.
     """
 
-    def __init__(self, job: Job, sources: Sources, meter: Meter) -> None:
+    def __init__(self, job: Job, sources: Sources, place: Place, meter: Meter) -> None:
         self.state: State = "connecting"
-        self.part: PartFile | None = None
         self.plan: Plan | None = None
         self.size: int | None = job.size
         self._job = job
         self._sources = sources
+        self._place = place
         self._meter = meter
 
     @property
@@ -91,7 +91,7 @@ class Status:
     @property
     def there(self) -> int:
         """How many bytes are in the part file."""
-        recorded = self.part.recorded if self.part is not None else None
+        recorded = self._place.part.recorded if self._place.part is not None else None
         return recorded.written.total if recorded is not None else 0
 
     def enter(self, state: State) -> None:
@@ -114,7 +114,7 @@ class Status:
         self._job.progress(
             Progress(
                 url=self.url,
-                path=self.part.target if self.part is not None else None,
+                path=self._place.part.target if self._place.part is not None else None,
                 state=state,
                 bytes=there,
                 total=self.size,

@@ -26,11 +26,11 @@ from ..exceptions import (
     DownloadMismatchError,
 )
 from .digests import Digest, digests_of_whole, strongest
-from .files import PartFile, in_the_way, told
+from .files import told
 from .journal import Identity, Recorded
-from .naming import safe_name, url_name
 from .options import Job
 from .outcomes import DownloadResult, Restart
+from .place import Place
 from .plan import Plan, Segment
 from .ranges import Asked, Kind, is_coded, modified_at, strong_validator
 from .rates import RateLimit
@@ -66,15 +66,14 @@ class Download:
         claim: Callable[[Path], None] | None = None,
     ) -> None:
         self._job = job
-        self._claim = claim
+        self._place = Place(job, claim)
         self._requests = Requests(session, job, hosts or HostSlots())
         self._sources = Sources(job.urls, mixed=job.digest is not None)
         self._began = time.monotonic()
         rates = tuple(each for each in (job.rate, rate) if each is not None)
         self._meter = Meter(self._began, rates)
-        self._status = Status(job, self._sources, self._meter)
+        self._status = Status(job, self._sources, self._place, self._meter)
         self._patience = Patience(job.retries)
-        self._overwrite = True
         self._ranges = True
         self._restarts = 0
         self._resumed = 0
@@ -98,9 +97,8 @@ class Download:
                 return await self._download()
             return await self._watched()
         finally:
-            if self._status.part is not None:
-                with anyio.CancelScope(shield=True):
-                    await to_thread.run_sync(self._status.part.close)
+            with anyio.CancelScope(shield=True):
+                await self._place.close()
 
     async def _watched(self) -> DownloadResult:
         """Download while another task of this block tells of progress and minds the speed."""
@@ -185,17 +183,15 @@ class Download:
             await self._wait_after(restart.cause)
 
     async def _drop_part(self) -> None:
-        part, self._status.plan = self._status.part, None
+        self._status.plan = None
         self._resumed = 0
-        if part is not None and part.recorded is not None:
-            await to_thread.run_sync(part.discard)
-            await self._reopen(part.target)
+        await self._place.drop()
 
     # --- one attempt ---
 
     async def _attempt(self) -> DownloadResult:
-        if self._status.part is None:
-            await self._settle_target()
+        if self._place.part is None:
+            await self._place.settle()
         recorded = self._usable(self._sources.choose())
         if recorded is not None and _is_all_there(recorded):
             return await self._finish_resumed(recorded, recorded.identity.size)
@@ -204,7 +200,7 @@ class Download:
             try:
                 if opened.answer.kind is Kind.UNMODIFIED:
                     return await self._unmodified(opened)
-                if self._status.part is None:
+                if self._place.part is None:
                     recorded = await self._settle_name(opened)
                     if recorded is not None:
                         # There is something from an earlier run: this response was for the name.
@@ -267,10 +263,10 @@ class Download:
     def _conditions(self) -> dict[str, str]:
         """Return the fields that ask only for what is new."""
         job = self._job
-        if not job.conditional or self._status.part is None:
+        if not job.conditional or self._place.part is None:
             return {"If-None-Match": job.etag} if job.conditional and job.etag else {}
         try:
-            modified = self._status.part.target.stat().st_mtime
+            modified = self._place.part.target.stat().st_mtime
         except OSError:
             return {}
         fields = {"If-Modified-Since": formatdate(modified, usegmt=True)}
@@ -282,7 +278,7 @@ class Download:
         if not self._job.conditional:
             raise refusal(opened.response)
         path = (
-            self._status.part.target if self._status.part is not None else await self._named(opened)
+            self._place.part.target if self._place.part is not None else self._place.named(opened)
         )
         with told("find", path):  # it has not changed on the server, but may not be here
             size = (await anyio.Path(path).stat()).st_size
@@ -290,60 +286,21 @@ class Download:
 
     # --- what is there, and where ---
 
-    async def _settle_target(self) -> None:
-        """Find out whether the path is that of the file; open what is there, if so."""
-        job = self._job
-        is_directory = job.is_directory
-        if is_directory is None:
-            with told("look at", job.path):
-                is_directory = await to_thread.run_sync(job.path.is_dir)
-        if not is_directory:
-            await self._open_part(job.path, overwrite=job.overwrite is not False)
-
     async def _settle_name(self, opened: Opened) -> Recorded | None:
         """Find the file's name with the first response, and open what is there."""
-        await self._open_part(await self._named(opened), overwrite=self._may_overwrite(opened))
+        await self._place.settle_named(opened)
         recorded = self._usable(opened.source)
-        if recorded is None or not recorded.written:
+        if recorded is None:
             return None
         known, headers = recorded.identity, opened.response.headers
         same = known.validator is None or known.validator == strong_validator(headers)
-        if same and opened.answer.size in (None, known.size):
-            return recorded
-        return None
-
-    async def _named(self, opened: Opened) -> Path:
-        disposition = opened.response.content_disposition
-        name = safe_name(disposition.filename) if disposition and disposition.filename else None
-        return self._job.path / (name or url_name(self._job.urls[0]))
-
-    def _may_overwrite(self, opened: Opened) -> bool:
-        if self._job.overwrite is not None:
-            return self._job.overwrite
-        disposition = opened.response.content_disposition
-        return disposition is None or not disposition.filename or self._job.conditional
-
-    async def _open_part(self, target: Path, *, overwrite: bool) -> None:
-        if not overwrite:
-            with told("look at", target):
-                if await anyio.Path(target).exists():
-                    raise in_the_way(target)
-        if self._claim is not None:
-            self._claim(target)
-        self._overwrite = overwrite
-        await self._reopen(target)
-
-    async def _reopen(self, target: Path) -> None:
-        if self._status.part is not None:
-            await to_thread.run_sync(self._status.part.close)
-        part = self._status.part = PartFile(target, sync_every=self._job.tuning.sync_every)
-        await to_thread.run_sync(part.open)
+        return recorded if same and opened.answer.size in (None, known.size) else None
 
     def _usable(self, source: Source) -> Recorded | None:
         """Return what is in the part file, if it can be gone on with."""
-        if self._status.part is None or not self._job.resume or not self._ranges:
+        if self._place.part is None or not self._job.resume or not self._ranges:
             return None
-        recorded = self._status.part.recorded
+        recorded = self._place.part.recorded
         if recorded is None or not recorded.written:
             return None
         identity, digest = recorded.identity, self._job.digest
@@ -357,7 +314,7 @@ class Download:
 
     async def _transfer_from(self, opened: Opened, recorded: Recorded | None) -> DownloadResult:
         """Fetch what is missing, beginning with a response that is there."""
-        assert self._status.part is not None
+        assert self._place.part is not None
         kind, answer, headers = opened.answer.kind, opened.answer, opened.response.headers
         if kind is Kind.PAST_END:
             if recorded is not None and recorded.identity.size is None:
@@ -384,7 +341,7 @@ class Download:
 
     async def _begin(self, opened: Opened, validator: str | None) -> Recorded:
         """Make room for the file, of which nothing is there yet."""
-        assert self._status.part is not None
+        assert self._place.part is not None
         source, digest, answer = opened.source, self._job.digest, opened.answer
         source.validator = validator
         modified = opened.response.headers.get("Last-Modified")
@@ -392,22 +349,22 @@ class Download:
             source.key, answer.size, validator, str(digest) if digest else None, modified
         )
         for name in self._algorithms():
-            self._status.part.expect(name)
+            self._place.part.expect(name)
         self._resumed = 0
-        await to_thread.run_sync(self._status.part.begin, identity)
-        assert self._status.part.recorded is not None
-        return self._status.part.recorded
+        await to_thread.run_sync(self._place.part.begin, identity)
+        assert self._place.part.recorded is not None
+        return self._place.part.recorded
 
     async def _resume(self, recorded: Recorded) -> None:
-        assert self._status.part is not None
+        assert self._place.part is not None
         for name in self._algorithms():
-            self._status.part.expect(name)
+            self._place.part.expect(name)
         self._resumed = recorded.written.total
-        await to_thread.run_sync(self._status.part.resume, recorded.identity)
+        await to_thread.run_sync(self._place.part.resume, recorded.identity)
 
     async def _fetch(self, opened: Opened, recorded: Recorded, *, ranged: bool) -> int | None:
         """Fetch what is missing; return the size of the whole."""
-        assert self._status.part is not None
+        assert self._place.part is not None
         job, answer = self._job, opened.answer
         size = answer.size if answer.size is not None else recorded.identity.size
         segment = Segment(answer.start, answer.end, time.monotonic())
@@ -423,7 +380,7 @@ class Download:
         work = Work(plan, size, ranged)
         self._status.size, self._status.plan = size, plan
         self._status.enter("fetching")
-        part = self._status.part
+        part = self._place.part
         transfer = Transfer(job, self._requests, self._sources, part, work, self._meter)
         await transfer.run(opened, segment, connections)
         self._promised += transfer.promised
@@ -433,8 +390,8 @@ class Download:
 
     async def _finish(self, size: int | None, modified: str | None) -> DownloadResult:
         """Check what is there, and give it its name."""
-        assert self._status.part is not None
-        part, job = self._status.part, self._job
+        assert self._place.part is not None
+        part, job = self._place.part, self._job
         self._status.enter("verifying")
         size = self._status.there if size is None else size
         self._check_size(size)
@@ -444,7 +401,9 @@ class Download:
             )
         verified = await self._verify(size)
         stamp = modified_at({"Last-Modified": modified or ""}) if job.keep_time else None
-        await to_thread.run_sync(partial(part.publish, size, stamp, overwrite=self._overwrite))
+        await to_thread.run_sync(
+            partial(part.publish, size, stamp, overwrite=self._place.overwrite)
+        )
         return self._result(part.target, size, verified)
 
     async def _finish_resumed(self, recorded: Recorded, size: int | None) -> DownloadResult:
@@ -453,14 +412,12 @@ class Download:
         return await self._finish(size, recorded.identity.modified)
 
     async def _verify(self, size: int) -> tuple[str, ...]:
-        assert self._status.part is not None
+        assert self._place.part is not None
         expected = strongest([*((self._job.digest,) if self._job.digest else ()), *self._promised])
         for digest in expected:
             value = None
             while value is None:
-                value = await to_thread.run_sync(
-                    self._status.part.hash_more, digest.algorithm, size
-                )
+                value = await to_thread.run_sync(self._place.part.hash_more, digest.algorithm, size)
             if not digest.matches(value):
                 raise DownloadMismatchError(
                     f"{self._status.url}: {digest.source} promises {digest}, but it is "
