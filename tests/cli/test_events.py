@@ -42,7 +42,8 @@ async def events(request: Request) -> Response:
     }
     if last not in bodies:
         return Response(204)
-    return Response(200, bodies[last].encode(), [("Content-Type", "text/event-stream")])
+    body = f"retry: 1\n{bodies[last]}".encode()
+    return Response(200, body, [("Content-Type", "text/event-stream")])
 
 
 @pytest.fixture(scope="module")

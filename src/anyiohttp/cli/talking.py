@@ -70,6 +70,7 @@ async def talk(plan: WebSocketPlan, settings: ConnectionSettings, screen: Screen
         0 if it was closed as it should be; `ExitCode.BROKEN` for any other code.
     """
     options, middlewares = _options(plan, settings)
+    code, reason = 0, ""
     async with (
         open_session(settings, endless=True, middlewares=middlewares) as session,
         session.ws_connect(plan.url, **options) as socket,
