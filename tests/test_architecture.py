@@ -36,6 +36,7 @@ LEVELS = {
     "cli": 7,
     "testing": 7,
     "downloads": 7,
+    "opentelemetry": 7,
     "__main__": 8,
 }
 #: The client proper; what is above it is a user of it.

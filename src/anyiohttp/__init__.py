@@ -121,6 +121,9 @@ from .typedefs import AddrInfoType, SocketFactoryType
 if TYPE_CHECKING:
     from ._client.digest_auth import DigestAuthMiddleware
     from ._client.tracing import (
+        TraceAttemptEndParams,
+        TraceAttemptExceptionParams,
+        TraceAttemptStartParams,
         TraceConfig,
         TraceConnectionCreateEndParams,
         TraceConnectionCreateStartParams,
@@ -261,6 +264,9 @@ __all__ = (
     "TextIOPayload",
     "ThreadedResolver",
     "TooManyRedirects",
+    "TraceAttemptEndParams",
+    "TraceAttemptExceptionParams",
+    "TraceAttemptStartParams",
     "TraceConfig",
     "TraceConnectionCreateEndParams",
     "TraceConnectionCreateStartParams",
@@ -312,6 +318,9 @@ HttpVersion11 = HTTP_11
 #: What is loaded when somebody asks for it: who downloads nothing does not pay for downloads.
 _LAZY = {
     "DigestAuthMiddleware": "._client.digest_auth",
+    "TraceAttemptEndParams": "._client.tracing",
+    "TraceAttemptExceptionParams": "._client.tracing",
+    "TraceAttemptStartParams": "._client.tracing",
     "TraceConfig": "._client.tracing",
     "TraceConnectionCreateEndParams": "._client.tracing",
     "TraceConnectionCreateStartParams": "._client.tracing",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,22 +25,31 @@ pytestmark = pytest.mark.anyio
 HOST = "origin.example"
 
 
+#: anyiohttp's own events, which have a test of their own.
+OWN = ("attempt_start", "attempt_end", "attempt_exception")
+
+
 class Notes(TraceConfig):
-    """Listens to everything and notes it.
+    """Listens to all events of aiohttp's and notes them.
 
     Attributes:
         events: names and parameters.
         contexts: one for each request.
     """
 
-    def __init__(self, name: str = "", log: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str = "",
+        log: list[str] | None = None,
+        events: Sequence[str] = tuple(event for event in EVENTS if event not in OWN),
+    ) -> None:
         super().__init__(self._context)
         self.name = name
         self.log: list[str] = [] if log is None else log
         self.events: list[tuple[str, Any]] = []
         self.contexts: list[SimpleNamespace] = []
         self.sessions: set[object] = set()
-        for event in EVENTS:
+        for event in events:
             self.signal(event).append(self._noting(event))
 
     def _context(self, trace_request_ctx: object) -> SimpleNamespace:
@@ -354,6 +363,39 @@ async def test_no_configuration(network: MemoryNetwork) -> None:
             pass
 
 
+async def test_attempts(network: MemoryNetwork) -> None:
+    """Each hop is an attempt; so is what a middleware sends again."""
+
+    async def twice(
+        request: anyiohttp.ClientRequest, handle: anyiohttp.ClientHandlerType
+    ) -> anyiohttp.ClientResponse:
+        (await handle(request)).close()
+        return await handle(request)
+
+    notes = Notes(events=(*OWN, "request_start", "request_redirect", "request_end"))
+    async with session_of(network, notes) as session:
+        async with session.get("second", middlewares=(twice,)) as response:
+            await response.read()
+        attempts = ["attempt_start", "attempt_end"] * 2
+        assert notes.names == [
+            "request_start",
+            *attempts,
+            "request_redirect",
+            *attempts,
+            "request_end",
+        ]
+        ends = notes.of("attempt_end")
+        assert [end.url.path for end in ends] == ["/second", "/second", "/get", "/get"]
+        assert [end.response.status for end in ends] == [307, 307, 200, 200]
+        for start, end in zip(notes.of("attempt_start"), ends, strict=True):
+            assert start.headers is end.headers
+        notes.clear()
+        with pytest.raises(anyiohttp.ClientConnectorDNSError) as caught:
+            await session.get("http://absent.example/")
+        assert notes.names == ["request_start", "attempt_start", "attempt_exception"]
+        assert notes.of("attempt_exception")[0].exception is caught.value
+
+
 # --- headers ---
 
 
@@ -431,7 +473,11 @@ async def test_a_listener_that_raises(network: MemoryNetwork, event: str) -> Non
     before, after = Notes(), Notes()
     connector = network.connector(limit=1)
     tracked = anyiohttp.UploadTracker()
-    path = {"request_redirect": "first", "request_exception": "nowhere"}.get(event, "echo")
+    path = {
+        "request_redirect": "first",
+        "request_exception": "nowhere",
+        "attempt_exception": "http://absent.example/",
+    }.get(event, "echo")
     async with session_of(network, before, failing, after, connector=connector) as session:
         if event in ("dns_cache_hit", "connection_reuseconn"):
             armed = False
@@ -455,7 +501,12 @@ async def test_a_listener_that_raises(network: MemoryNetwork, event: str) -> Non
             # Who has heard of the start hears of the end, and nobody else.
             assert before.names == ["request_start", "request_exception"]
             assert after.names == []
-        elif event not in ("response_chunk_received", "request_exception", "connection_queued_end"):
+        elif event not in (
+            "response_chunk_received",
+            "request_exception",
+            "attempt_exception",
+            "connection_queued_end",
+        ):
             assert isinstance(before.events[-1][1].exception, Boom)
             assert isinstance(after.events[-1][1].exception, Boom)
         armed = False

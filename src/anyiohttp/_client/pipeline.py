@@ -11,7 +11,7 @@ to do beyond that returns what ``handle`` gives instead of waiting for it: a cor
 From the outside in:
 
 1. `Settle` closes the body, whatever happened, and tells the upload's tracker: the one place.
-2. `Trace` tells the listeners of the start and the end, where there are any.
+2. `Trace` (in `trace_steps`) tells the listeners of the start and the end, where there are any.
 3. `RaiseForStatusStep` turns 4xx and 5xx into errors if asked to.
 4. `FollowRedirects` runs the rest once for each hop, on a copy of the request.
 5. `Authorize` decides about ``Authorization``.
@@ -20,7 +20,8 @@ From the outside in:
 8. `DropExpectation` sends once more without ``Expect`` when the server refuses to be asked.
 9. `RunMiddlewares`: the user's own steps, which see the request as it will be sent.
 10. `Resend` (in `resending`) sends once more when a kept connection turns out to be dead.
-11. `Send`: lease a connection, exchange, make the response.
+11. `TraceAttempt` (likewise) tells the listeners of each attempt, where there are any.
+12. `Send`: lease a connection, exchange, make the response.
 
 Cancellation passes through every step. A step that holds a response it will not return closes it
 before it lets an exception out.
@@ -121,27 +122,6 @@ class Settle:
 
 #: A generator's clean-up may await; it may not hold a cancelled call for longer than this.
 _CLOSE_BODY_SECONDS = 5.0
-
-
-class Trace:
-    """Tell those who trace of the start and the end of a request; in no pipeline without them."""
-
-    async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
-        trace = request.trace
-        assert trace is not None
-        try:
-            request.begin_hop()  # what listeners change is for this request only
-            request.headers = await trace.start(request.method, request.url, request.headers)
-            response = await handle(request)
-            try:
-                await trace.ended(response)
-            except BaseException:
-                response.close()
-                raise
-        except BaseException as exc:
-            await trace.failed(exc)
-            raise
-        return response
 
 
 class RaiseForStatusStep:

@@ -10,7 +10,7 @@ none.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from anyio import CancelScope, current_time
@@ -114,19 +114,26 @@ class RequestTrace:
         await self._tell("request_end", response=response)
 
     async def failed(self, exc: BaseException) -> None:
-        """Tell that the request has failed.
+        """Tell that the request has failed (see `tell_failure`)."""
+        about = {"method": self.method, "url": self.url, "headers": self.headers}
+        await self.tell_failure("request_exception", exc, about)
+
+    async def tell_failure(
+        self, event: str, exc: BaseException, about: Mapping[str, object]
+    ) -> None:
+        """Tell that something has failed.
 
         What a listener raises takes the place of an error, as in aiohttp, but not that of a
         cancellation, from which listeners are shielded for a bounded time.
         """
         if isinstance(exc, Exception):
-            await self._tell("request_exception", exception=exc)
+            await self.notify(event, exception=exc, **about)
         elif not isinstance(exc, GeneratorExit):  # then there is nobody to await anything
             with CancelScope(shield=True, deadline=current_time() + _LAST_WORD_SECONDS):
                 try:
-                    await self._tell("request_exception", exception=exc)
+                    await self.notify(event, exception=exc, **about)
                 except Exception:
-                    _logger.exception("a trace's on_request_exception failed")
+                    _logger.exception("a trace's on_%s failed", event)
 
     async def _tell(self, event: str, **what: object) -> None:
         await self.notify(event, method=self.method, url=self.url, headers=self.headers, **what)

@@ -54,7 +54,6 @@ from .pipeline import (
     SendCookies,
     Settle,
     Step,
-    Trace,
     build_pipeline,
 )
 from .preparation import Preparation
@@ -62,6 +61,7 @@ from .request import ClientMiddlewareType, ClientRequest, RaiseForStatus, Reques
 from .request_trace import RequestTrace
 from .resending import Resend
 from .set_cookie import parse_response_cookies
+from .trace_steps import Trace, TraceAttempt
 from .urls import check_base_url
 from .websocket import ClientWebSocketResponse
 
@@ -214,8 +214,11 @@ class ClientSession(OpensConversations):
             RunMiddlewares(),
             Resend(),
         )
-        inner = build_pipeline(steps, Send(connector, self._make_response))
-        return build_pipeline([Settle()], inner), build_pipeline([Settle(), Trace()], inner)
+        send = Send(connector, self._make_response)
+        return (
+            build_pipeline((Settle(), *steps), send),
+            build_pipeline((Settle(), Trace(), *steps, TraceAttempt()), send),
+        )
 
     # --- requests ---
 

@@ -1,6 +1,6 @@
 """`TraceConfig`: what can be known of a request on its way, and what each event tells.
 
-Knows: the events' names and parameters (aiohttp's).
+Knows: the events' names and parameters: aiohttp's, and three of attempts, which it has not.
 Must not know: when they happen.
 Called by: users make configurations; `request_trace` sends their signals.
 """
@@ -20,6 +20,9 @@ from .signals import Signal
 
 __all__ = (
     "EVENTS",
+    "TraceAttemptEndParams",
+    "TraceAttemptExceptionParams",
+    "TraceAttemptStartParams",
     "TraceConfig",
     "TraceConnectionCreateEndParams",
     "TraceConnectionCreateStartParams",
@@ -152,6 +155,58 @@ class TraceResponseChunkReceivedParams:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceAttemptStartParams:
+    """An attempt to get a response begins; anyiohttp's own event.
+
+    Each hop of a redirect chain, each answer to a challenge, each request that is sent again is an
+    attempt of its own. Getting a connection is part of it.
+
+    Args:
+        method: of the attempt.
+        url: of the attempt.
+        headers: all fields but those of the protocol's own; what is changed here is sent.
+    """
+
+    method: str
+    url: URL
+    headers: CIMultiDict[str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceAttemptEndParams:
+    """An attempt has its response, whatever becomes of it; anyiohttp's own event.
+
+    Args:
+        method: of the attempt.
+        url: of the attempt.
+        headers: the same object as at the start.
+        response: its body has not been read.
+    """
+
+    method: str
+    url: URL
+    headers: CIMultiDict[str] = field(repr=False)
+    response: ClientResponse
+
+
+@dataclass(frozen=True, slots=True)
+class TraceAttemptExceptionParams:
+    """An attempt failed, or was cancelled; anyiohttp's own event.
+
+    Args:
+        method: of the attempt.
+        url: of the attempt.
+        headers: the same object as at the start.
+        exception: why.
+    """
+
+    method: str
+    url: URL
+    headers: CIMultiDict[str] = field(repr=False)
+    exception: BaseException
+
+
+@dataclass(frozen=True, slots=True)
 class TraceConnectionQueuedStartParams:
     """All connections that there may be are in use: the call waits."""
 
@@ -238,6 +293,9 @@ EVENTS: Final[dict[str, Callable[..., object]]] = {
     "dns_cache_hit": TraceDnsCacheHitParams,
     "dns_cache_miss": TraceDnsCacheMissParams,
     "request_headers_sent": TraceRequestHeadersSentParams,
+    "attempt_start": TraceAttemptStartParams,
+    "attempt_end": TraceAttemptEndParams,
+    "attempt_exception": TraceAttemptExceptionParams,
 }
 
 
@@ -280,6 +338,9 @@ class TraceConfig:
         self.on_dns_cache_hit: Final[Signal[TraceDnsCacheHitParams]] = Signal(self)
         self.on_dns_cache_miss: Final[Signal[TraceDnsCacheMissParams]] = Signal(self)
         self.on_request_headers_sent: Final[Signal[TraceRequestHeadersSentParams]] = Signal(self)
+        self.on_attempt_start: Final[Signal[TraceAttemptStartParams]] = Signal(self)
+        self.on_attempt_end: Final[Signal[TraceAttemptEndParams]] = Signal(self)
+        self.on_attempt_exception: Final[Signal[TraceAttemptExceptionParams]] = Signal(self)
 
     def trace_config_ctx(self, trace_request_ctx: object = None) -> SimpleNamespace:
         """Return a new context for one request."""

@@ -8,7 +8,8 @@ Neither pytest nor trustme is needed to import it; `CertificateAuthority` needs 
 Not here: doubles of the client's own parts.
 
 * network: `MemoryNetwork`, `Listener`, `Address`, `MemoryResolver`, `NetworkStats`;
-* peers: `Peer` and `Script`, byte by byte; `Request`, `Response` and `Handler`, request by request;
+* peers: `Peer` and `Script`, byte by byte; `HTTP2Peer`, frame by frame; `Request`, `Response` and
+  `Handler`, request by request;
   `accept_websocket`, `ServerWebSocket` and `echo_websocket`;
 * what goes wrong: `Faults`, `NO_FAULTS`, `FaultPlan`;
 * cancellation: `cancel_at`, `cancel_everywhere`, `Moment`, `Bounds`, `CancelledRun`, `VictimStuck`;
@@ -28,6 +29,7 @@ from .cancellation import (
 from .certificates import CertificateAuthority
 from .faults import NO_FAULTS, Faults
 from .hosts import Address, MemoryResolver
+from .http2 import HTTP2Peer
 from .leaks import Leaked, assert_no_leaks
 from .listeners import FaultPlan, Listener
 from .network import MemoryNetwork, NetworkStats
@@ -46,6 +48,7 @@ __all__ = (
     "CertificateAuthority",
     "FaultPlan",
     "Faults",
+    "HTTP2Peer",
     "Handler",
     "Leaked",
     "Listener",

@@ -26,6 +26,7 @@ from weakref import WeakSet
 
 import anyio
 from anyio.lowlevel import checkpoint
+from anyio.streams.tls import TLSAttribute
 
 from .._connect.connectors import TCPConnector, TCPSettings
 from ..abc import ResolveResult
@@ -35,6 +36,7 @@ from .hosts import Address, MemoryResolver, resolved
 from .listeners import FaultPlan, Listener
 from .peers import Peer, Script
 from .server.connection import Handler, serve_connection
+from .server.http2 import serve_http2_connection
 from .server.proxy import Proxy
 from .server.routing import router
 from .server.socks import serve_socks
@@ -199,6 +201,45 @@ class MemoryNetwork:
 
         port = port if port is not None else 443 if tls else 80
         listener = self.listen(host, port, peer, tls=tls, faults=faults, addresses=addresses)
+        return listener
+
+    def serve_http2(
+        self,
+        host: str,
+        handler: Handler | Mapping[str, Handler],
+        *,
+        port: int | None = None,
+        tls: ssl.SSLContext | None = None,
+        faults: FaultPlan = NO_FAULTS,
+        settings: Mapping[int, int] | None = None,
+    ) -> Listener:
+        """Let a small HTTP/2 server answer at a host.
+
+        Without TLS it is spoken to with prior knowledge. With TLS it speaks HTTP/1.1 to clients
+        that do not agree by ALPN; ``server_context(host, alpn=("h2", "http/1.1"))`` is a context
+        for it.
+
+        Args:
+            host: see `listen`.
+            handler: see `serve`.
+            port: see `serve`.
+            tls: see `listen`.
+            faults: see `listen`.
+            settings: its settings, by their numbers (RFC 9113 6.5.2).
+        """
+        handle = router(handler) if isinstance(handler, Mapping) else handler
+
+        async def peer(peer: Peer) -> None:
+            count, secure = partial(_count_request, listener), tls is not None
+            if secure and not _chose_http2(peer):
+                await serve_connection(peer.stream, handle, secure=True, on_request=count, linger=0)
+                return
+            await serve_http2_connection(
+                peer.stream, handle, secure=secure, on_request=count, settings=settings
+            )
+
+        port = port if port is not None else 443 if tls else 80
+        listener = self.listen(host, port, peer, tls=tls, faults=faults)
         return listener
 
     def proxy(
@@ -374,6 +415,10 @@ class MemoryNetwork:
         self._links = [
             link for link in self._links if not (link.client.closed and link.peer.closed)
         ]
+
+
+def _chose_http2(peer: Peer) -> bool:
+    return peer.stream.extra(TLSAttribute.alpn_protocol, None) == "h2"  # noqa: S610 - not Django's
 
 
 def _count_request(listener: Listener) -> None:
