@@ -318,6 +318,12 @@ async def test_bodies_in_chunks(network: MemoryNetwork) -> None:
             async with session.put("echo", data=body) as response:
                 await response.read()
             assert [params.chunk for params in notes.of("request_chunk_sent")] == chunks
+            (head,) = notes.of("request_headers_sent")
+            known = len(b"".join(chunks))
+            if len(chunks) > 1:
+                assert head.headers["Transfer-Encoding"] == "chunked"
+            elif body is not None:
+                assert head.headers["Content-Length"] == str(known)
 
 
 async def test_a_body_that_waits_is_not_told_of_before(network: MemoryNetwork) -> None:

@@ -14,10 +14,7 @@ pytestmark = pytest.mark.anyio
 DOCS = Path(__file__).parents[2] / "docs"
 
 #: Pages whose Python blocks are programs with a ``main``.
-PAGES = (
-    "testing.md",
-    "tracing.md",
-)
+PAGES = ("testing.md",)
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

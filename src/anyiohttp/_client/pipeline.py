@@ -38,7 +38,7 @@ from multidict import CIMultiDict, istr
 from yarl import URL
 
 from .._message.response import ClientResponse
-from .._protocol.base import HTTP_11, Body, Exchange, RequestHead
+from .._protocol.base import HTTP_11, Body, Exchange, HttpVersion, RequestHead
 from ..abc import AbstractCookieJar
 from ..exceptions import TooManyRedirects
 from .auth import BasicAuth, authorization_for
@@ -48,7 +48,7 @@ from .netrc import netrc_auth
 from .proxies import environment_proxy, proxy_route
 from .redirects import REDIRECTS, plan_redirect
 from .request import ClientRequest
-from .request_trace import RequestTrace, TracedBody
+from .request_trace import TracedBody
 from .tls_options import PLAIN_TLS
 from .urls import destination_of, same_origin
 
@@ -66,6 +66,7 @@ _CONTENT_LENGTH = istr("Content-Length")
 _COOKIE = istr("Cookie")
 _EXPECT = istr("Expect")
 _HOST = istr("Host")
+_TRANSFER_ENCODING = istr("Transfer-Encoding")
 
 
 class Step(Protocol):
@@ -388,7 +389,7 @@ class Send:
         try:
             body = request.wire_body()
             if request.trace is not None:
-                body = await _tell_of_sending(request, request.trace, head, body)
+                body = await _tell_of_sending(request, head, body, lease.connection.version)
             exchange = await lease.exchange(head, body, call)
         except BaseException as exc:
             lease.release()
@@ -429,17 +430,22 @@ class Send:
 
 
 async def _tell_of_sending(
-    request: ClientRequest, trace: RequestTrace, head: RequestHead, body: Body
+    request: ClientRequest, head: RequestHead, body: Body, version: HttpVersion
 ) -> Body:
     """Tell that a head is about to be sent, and return a body that tells of its chunks."""
+    trace, payload = request.trace, request.payload
+    assert trace is not None
     url = request.url.with_fragment(None)
     fields = CIMultiDict(head.headers)
     if _HOST not in fields:
         fields = CIMultiDict([(_HOST, head.authority), *head.headers])
     if head.expect_continue:
         fields.setdefault(_EXPECT, "100-continue")
-    if request.payload is not None and request.payload.size is not None and not head.chunked:
-        fields.setdefault(_CONTENT_LENGTH, str(request.payload.size))
+    if payload is not None and _CONTENT_LENGTH not in fields:
+        if payload.size is not None and not head.chunked:
+            fields[_CONTENT_LENGTH] = str(payload.size)
+        elif version == head.version == HTTP_11:
+            fields[_TRANSFER_ENCODING] = "chunked"
     await trace.notify("request_headers_sent", method=head.method, url=url, headers=fields)
     if not body:
         return body
@@ -447,8 +453,8 @@ async def _tell_of_sending(
         # At hand, so that head and body can go out together.
         await trace.notify("request_chunk_sent", method=head.method, url=url, chunk=body)
         return body
-    assert request.payload is not None
-    source = request.payload if isinstance(body, bytes) else body
+    assert payload is not None
+    source = payload if isinstance(body, bytes) else body
     return TracedBody(source, trace, head.method, url)
 
 

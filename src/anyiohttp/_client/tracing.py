@@ -116,7 +116,7 @@ class TraceRequestHeadersSentParams:
     Args:
         method: of the hop.
         url: of the hop, without its fragment.
-        headers: all fields, but for what says that a body's size is not known.
+        headers: all fields.
     """
 
     method: str
