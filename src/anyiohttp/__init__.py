@@ -8,7 +8,6 @@ import importlib
 from typing import TYPE_CHECKING
 
 from . import hdrs as hdrs
-from . import multipart as multipart
 from . import payload as payload
 from ._client.auth import BasicAuth, encode_basic_auth
 from ._client.contexts import RequestContext
@@ -26,7 +25,6 @@ from ._connect.async_resolver import AsyncResolver
 from ._connect.connectors import BaseConnector, ProxyConnector, TCPConnector, UnixConnector
 from ._connect.fingerprint import Fingerprint
 from ._connect.resolver import DefaultResolver, ThreadedResolver
-from ._message.body_part import BodyPartReader
 from ._message.chain_map import ChainMapProxy
 from ._message.coding_libraries import set_zlib_backend
 from ._message.content_disposition import (
@@ -39,7 +37,6 @@ from ._message.etags import ETag
 from ._message.event_stream import ServerSentEvent
 from ._message.formdata import FormData
 from ._message.multipart import MultipartWriter
-from ._message.multipart_reader import MultipartReader
 from ._message.payloads import (
     PAYLOAD_REGISTRY,
     AsyncIterablePayload,
@@ -119,6 +116,7 @@ from .exceptions import (
 from .typedefs import AddrInfoType, SocketFactoryType
 
 if TYPE_CHECKING:
+    from . import multipart as multipart
     from ._client.digest_auth import DigestAuthMiddleware
     from ._client.tracing import (
         TraceAttemptEndParams,
@@ -142,6 +140,8 @@ if TYPE_CHECKING:
         TraceRequestStartParams,
         TraceResponseChunkReceivedParams,
     )
+    from ._message.body_part import BodyPartReader
+    from ._message.multipart_reader import MultipartReader
     from .downloads import (
         DownloadBatch,
         DownloadItem,
@@ -317,6 +317,9 @@ HttpVersion11 = HTTP_11
 
 #: What is loaded when somebody asks for it: who downloads nothing does not pay for downloads.
 _LAZY = {
+    "BodyPartReader": ".multipart",
+    "MultipartReader": ".multipart",
+    "multipart": ".multipart",
     "DigestAuthMiddleware": "._client.digest_auth",
     "TraceAttemptEndParams": "._client.tracing",
     "TraceAttemptExceptionParams": "._client.tracing",
@@ -357,7 +360,9 @@ def __getattr__(name: str) -> object:
     module = _LAZY.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(module, __name__), name)
+    value: object = importlib.import_module(module, __name__)
+    if module != f".{name}":
+        value = getattr(value, name)
     globals()[name] = value
     return value
 

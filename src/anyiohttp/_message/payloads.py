@@ -14,7 +14,6 @@ from __future__ import annotations
 from ..exceptions import BodyNotReplayableError, InvalidBodyError
 from .formdata import FormData
 from .multipart import MultipartWriter
-from .multipart_payload import BodyPartReaderPayload
 from .payload_base import (
     PAYLOAD_REGISTRY,
     Order,
@@ -40,7 +39,6 @@ __all__ = (
     "PAYLOAD_REGISTRY",
     "AsyncFilePayload",
     "AsyncIterablePayload",
-    "BodyPartReaderPayload",
     "BufferedReaderPayload",
     "BytesIOPayload",
     "BytesPayload",
