@@ -287,6 +287,9 @@ def test_credentials_in_the_variable_come_before_netrc(environ: pytest.MonkeyPat
         ("http://[fe80::1%25eth0]/", "fe80::1", True),
         ("http://[fe80::1%25eth0]/", "fe80::1%eth0", True),
         ("http://h/", "10.0.0.1", False),
+        ("http://[::ffff:10.0.0.1]/", "10.0.0.1", True),
+        ("http://[::ffff:10.0.0.1]/", "10.0.0.0/8", True),
+        ("http://10.0.0.1/", "::ffff:10.0.0.1", True),
         # blocks
         ("http://10.1.2.3/", "10.0.0.0/8", True),
         ("http://10.1.2.3/", "10.1.2.3/8", True),

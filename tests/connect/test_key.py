@@ -10,7 +10,7 @@ from yarl import URL
 
 from anyiohttp._connect.fingerprint import Fingerprint
 from anyiohttp._connect.key import ConnectionKey, ProxyRoute
-from anyiohttp.exceptions import InvalidURL
+from anyiohttp.exceptions import InvalidRequestError, InvalidURL
 
 PROXY = ProxyRoute(URL("http://proxy.example:3128"))
 PIN = Fingerprint(b"p" * 32)
@@ -66,7 +66,7 @@ def test_contexts_are_compared_by_identity() -> None:
 
 def test_no_text_tells_a_secret() -> None:
     route = ProxyRoute.parse(
-        "http://user:s3cret@proxy.example:3128", headers=(("Proxy-Authorization", "s3cret"),)
+        "http://user:s3cret@proxy.example:3128", headers=(("X-Tenant-Key", "s3cret"),)
     )
     key = replace(BASE, proxy=route, tunnel=True)
     assert route.password == "s3cret"
@@ -143,6 +143,22 @@ def test_parse_keeps_the_encoding() -> None:
 def test_parse_refuses_two_sets_of_credentials() -> None:
     with pytest.raises(ValueError, match="proxy_auth"):
         ProxyRoute.parse("http://u:p@p.example", Auth("u", "p"))
+
+
+def test_parse_refuses_a_header_beside_credentials() -> None:
+    headers = (("proxy-authorization", "Bearer x"),)
+    assert ProxyRoute.parse("http://p.example", headers=headers).headers == headers
+    for proxy, auth in (("http://u:p@p.example", None), ("http://p.example", Auth("u"))):
+        with pytest.raises(ValueError, match="Proxy-Authorization"):
+            ProxyRoute.parse(proxy, auth, headers)
+
+
+def test_credentials_beyond_their_encoding() -> None:
+    assert ProxyRoute.parse("http://u:%E2%82%AC@p").encoding == "utf-8"
+    assert ProxyRoute.parse("http://u:%C3%BC@p").encoding == "latin1"
+    with pytest.raises(InvalidRequestError, match="latin1") as caught:
+        ProxyRoute.parse("http://p.example", Auth("u", "€s3cret", encoding="latin1"))
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("auth", [Auth("a:b"), None])

@@ -18,12 +18,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from multidict import CIMultiDict
 from yarl import URL
 
-from .._connect.key import PROXY_SCHEMES, ProxyRoute
-from ..exceptions import InvalidURL
+from .._connect.proxy_route import ProxyRoute
 from ..typedefs import LooseHeaders, StrOrURL
-from .auth import BasicAuth, basic_auth_for
+from .auth import BasicAuth
 from .netrc import netrc_auth
-from .urls import parse_url, port_of, problem_of, shown, strip_credentials
+from .urls import port_of
 
 __all__ = (
     "bypasses_proxy",
@@ -60,52 +59,10 @@ def proxy_route(
         ValueError: credentials are given twice, not as a `BasicAuth`, beyond its encoding, or such
             as the proxy's protocol cannot carry.
     """
-    url, login, password = _parse(proxy)
     if proxy_auth is not None and not isinstance(proxy_auth, BasicAuth):
         raise ValueError("proxy_auth must be None or BasicAuth() tuple")
-    if proxy_auth is not None and login is not None:
-        raise ValueError("Cannot combine proxy_auth with credentials encoded in the proxy's URL")
     headers = tuple(CIMultiDict(proxy_headers).items()) if proxy_headers else ()
-    if any(name.lower() == "proxy-authorization" for name, _ in headers) and (
-        proxy_auth is not None or login is not None
-    ):
-        raise ValueError("Cannot combine a Proxy-Authorization header with other credentials")
-    route = ProxyRoute(url, headers=headers)
-    if route.is_socks and proxy_auth is None:
-        return replace(route, login=login, password=password)
-    if proxy_auth is None and login is not None:
-        proxy_auth = basic_auth_for(login, password)
-    return route if proxy_auth is None else _with_auth(route, proxy_auth)
-
-
-def _parse(proxy: StrOrURL) -> tuple[URL, str | None, str]:
-    """Return the bare URL of a proxy, and user and password.
-
-    Raises:
-        InvalidURL: it names no proxy that can be used.
-    """
-    try:
-        url, credentials = strip_credentials(parse_url(proxy))
-    except ValueError:
-        raise InvalidURL(shown(proxy), "the proxy's URL is malformed") from None
-    if url.scheme not in PROXY_SCHEMES:
-        scheme = f"scheme {url.scheme!r}" if url.scheme else "URL without a scheme"
-        known = ", ".join(sorted(PROXY_SCHEMES))
-        raise InvalidURL(shown(url), f"a proxy {scheme} is not supported, only {known}")
-    problem = problem_of(url)
-    basic = url.scheme in ("http", "https")
-    if problem is None and basic and credentials is not None and ":" in credentials[0]:
-        problem = 'A ":" is not allowed in login (RFC 7617#section-2)'
-    if problem is not None:
-        raise InvalidURL(shown(url), f"proxy: {problem}")
-    login, password = credentials or (None, "")
-    return url.origin(), login, password
-
-
-def _with_auth(route: ProxyRoute, auth: BasicAuth) -> ProxyRoute:
-    if not route.is_socks:
-        auth.encode()  # refuse here what its encoding cannot express
-    return replace(route, login=auth.login, password=auth.password, encoding=auth.encoding)
+    return ProxyRoute.parse(proxy, proxy_auth, headers)
 
 
 def needs_tunnel(url: URL) -> bool:
@@ -135,7 +92,8 @@ def environment_proxy(url: URL) -> ProxyRoute | None:
     if route is not None and route.login is None and not route.is_socks:
         auth = netrc_auth(route.url.raw_host or "")
         if auth is not None:
-            route = _with_auth(route, auth)
+            login, password, encoding = auth
+            route = replace(route, login=login, password=password, encoding=encoding)
     return route
 
 
@@ -219,9 +177,12 @@ def _split_port(entry: str) -> tuple[str, int | None]:
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(text)
+        address = ip_address(text)
     except ValueError:
         return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped  # it is the same host, and nobody writes it down like this
+    return address
 
 
 def _in_block(address: IPv4Address | IPv6Address, entry: str) -> bool:

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from ipaddress import AddressValueError, IPv6Address
 from typing import NamedTuple
 
 from yarl import URL
 
+from .._connect.url_syntax import parse_url, problem_of, strip_credentials
 from ..exceptions import InvalidUrlClientError, NonHttpUrlClientError
 from ..exceptions import without_credentials as shown
 from ..typedefs import Query, StrOrURL
@@ -44,9 +44,6 @@ __all__ = (
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _HTTP_SCHEMES = {"ws": "http", "wss": "https"}
 
-#: A registered name without percent-encoding (RFC 3986 3.2.2); resolvers take no other.
-_REG_NAME = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=]+")
-_ZONE_ID = re.compile(r"[A-Za-z0-9\-._~%]*")
 #: A query in which nothing needs quoting (RFC 3986 3.4).
 _ENCODED_QUERY = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
 
@@ -102,39 +99,6 @@ def plain_url(url: str) -> tuple[URL, bool]:
     Raises: as `prepare_url`.
     """
     return prepare_url(url), has_empty_query(url)
-
-
-def parse_url(url: StrOrURL) -> URL:
-    """Return a text as a URL, whatever may be wrong with it besides its form.
-
-    Raises:
-        ValueError: it is malformed; the message may quote the password.
-    """
-    if isinstance(url, str):
-        url.encode()  # yarl drops surrogates without a word
-    try:
-        return URL(url)
-    except IndexError:  # what yarl 1.25 makes of "http://[]@"
-        raise ValueError("the host is not a valid IPv6 address") from None
-
-
-def problem_of(url: URL) -> str | None:
-    """Say why a URL of a known scheme cannot be requested; ``None`` if it can."""
-    host = url.raw_host
-    if not url.scheme:
-        return "the URL is not absolute" if not host else "the URL has no scheme"
-    if not host:
-        return "the URL has no host"
-    if url.explicit_port == 0:
-        return "port 0 cannot be connected to"
-    if ":" in host:
-        address, _, zone = host.partition("%")
-        try:
-            IPv6Address(address)
-        except AddressValueError:
-            return "the host is not a valid IPv6 address"
-        return None if _ZONE_ID.fullmatch(zone) else "the host has an invalid zone"
-    return None if _REG_NAME.fullmatch(host) else "the host holds characters that no name has"
 
 
 def check_base_url(base_url: StrOrURL | None) -> URL | None:
@@ -297,10 +261,3 @@ def same_origin(first: URL, second: URL) -> bool:
         and (first.raw_host or "").lower() == (second.raw_host or "").lower()
         and port_of(first) == port_of(second)
     )
-
-
-def strip_credentials(url: URL) -> tuple[URL, tuple[str, str] | None]:
-    """Return the URL without credentials, and user and password, decoded, if it had them."""
-    if url.raw_user is None and url.raw_password is None:
-        return url, None
-    return url.with_user(None), (url.user or "", url.password or "")

@@ -34,144 +34,16 @@ to the proxy serves all such targets (RFC 9112 3.2.2). Its key is the proxy's, t
 
 from __future__ import annotations
 
-import base64
-from dataclasses import dataclass, field, replace
-from ssl import SSLContext
-from typing import Literal, Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
-from yarl import URL
-
-from ..exceptions import InvalidURL
 from .fingerprint import Fingerprint
-from .socks import DEFAULT_PORT, SCHEMES, check_credentials
+from .proxy_route import Credentials, ProxyRoute, SSLSetting
 
-__all__ = ("PROXY_SCHEMES", "ConnectionKey", "Credentials", "ProxyRoute", "SSLSetting", "Versions")
-
-#: Of proxies that can be spoken to.
-PROXY_SCHEMES = SCHEMES | {"http", "https"}
-
-#: ``True``: verify by the default context; ``False``: do not verify; a context: as it says;
-#: a fingerprint: the certificate must be this one, and is not verified otherwise.
-SSLSetting: TypeAlias = SSLContext | bool | Fingerprint
+__all__ = ("ConnectionKey", "Credentials", "ProxyRoute", "SSLSetting", "Versions")
 
 #: The versions of HTTP that a connection may speak, best first, by their ALPN names (RFC 7301).
 Versions: TypeAlias = tuple[Literal["h2", "http/1.1"], ...]
-
-
-class Credentials(Protocol):
-    """A user's name and password; ``BasicAuth`` is one."""
-
-    @property
-    def login(self) -> str: ...
-    @property
-    def password(self) -> str: ...
-    @property
-    def encoding(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ProxyRoute:
-    """How to reach a proxy, and how to greet it.
-
-    Args:
-        url: scheme, host and port, nothing else; http, https or a scheme of SOCKS (`socks`).
-        login: the user's name; ``None`` if the proxy asks for none.
-        password: goes with it.
-        encoding: of the two, in the header field.
-        headers: further fields for the proxy, in order.
-        ssl: how to do TLS with an https proxy.
-
-    Raises:
-        InvalidURL: the URL is not that of a proxy we can speak to.
-        ValueError: the proxy's protocol cannot carry the name, the password or the fields.
-    """
-
-    url: URL
-    login: str | None = None
-    password: str = field(default="", repr=False)
-    encoding: str = "latin1"
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    ssl: SSLSetting = True
-
-    def __post_init__(self) -> None:
-        url = self.url
-        if url.scheme not in PROXY_SCHEMES:
-            raise InvalidURL(url, f"a proxy is one of {', '.join(sorted(PROXY_SCHEMES))}")
-        if not url.raw_host:
-            raise InvalidURL(url, "a proxy needs a host")
-        if url != url.origin():
-            raise InvalidURL(url, "a proxy's route is its scheme, host and port only")
-        if self.is_socks:
-            if self.headers:
-                raise ValueError("a SOCKS proxy takes no header fields (proxy_headers)")
-            check_credentials(url.scheme, self.login, self.password)
-        elif self.login is not None and ":" in self.login:
-            raise ValueError("a colon is not allowed in a login (RFC 7617 2)")
-
-    @classmethod
-    def parse(
-        cls,
-        proxy: str | URL,
-        auth: Credentials | None = None,
-        headers: tuple[tuple[str, str], ...] = (),
-        ssl: SSLSetting = True,
-    ) -> ProxyRoute:
-        """Make a route of what a user writes.
-
-        Args:
-            proxy: URL, which may hold the credentials.
-            auth: the credentials, if the URL does not hold them.
-            headers: further fields for the proxy.
-            ssl: how to do TLS with an https proxy.
-
-        Raises:
-            InvalidURL: the URL is not that of a proxy we can speak to.
-            ValueError: credentials come both ways.
-        """
-        try:
-            url = URL(proxy)
-            bare = url.origin()
-        except ValueError as exc:
-            raise InvalidURL(proxy, "a proxy needs a scheme and a host") from exc
-        if url.user is None and url.password is None:
-            if auth is None:
-                return cls(bare, headers=headers, ssl=ssl)
-            return cls(bare, auth.login, auth.password, auth.encoding, headers, ssl)
-        if auth is not None:
-            raise ValueError("proxy_auth cannot go with credentials in the proxy's URL")
-        return cls(bare, url.user or "", url.password or "", headers=headers, ssl=ssl)
-
-    @property
-    def authorization(self) -> str | None:
-        """The value of ``Proxy-Authorization`` (RFC 7617); ``None`` without credentials."""
-        if self.login is None:
-            return None
-        pair = f"{self.login}:{self.password}".encode(self.encoding)
-        return f"Basic {base64.b64encode(pair).decode('ascii')}"
-
-    @property
-    def is_socks(self) -> bool:
-        """Whether the proxy speaks SOCKS, and carries nothing but tunnels."""
-        return self.url.scheme in SCHEMES
-
-    @property
-    def port(self) -> int | None:
-        """The proxy's port, by default its scheme's."""
-        return self.url.port or (DEFAULT_PORT if self.is_socks else None)
-
-    @property
-    def is_ssl(self) -> bool:
-        """Whether the proxy itself is spoken to over TLS."""
-        return self.url.scheme == "https"
-
-    def with_tls_of(self, setting: SSLSetting) -> ProxyRoute:
-        """Return the route with a request's TLS setting, as in aiohttp, where it has none itself.
-
-        A fingerprint is the target's alone.
-        """
-        if not self.is_ssl or self.ssl is not True or isinstance(setting, Fingerprint):
-            return self
-        return self if setting is True else replace(self, ssl=setting)
 
 
 @dataclass(frozen=True, slots=True)
