@@ -11,6 +11,7 @@ from typing import Any, Literal, assert_type
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
+from anyio.streams.tls import TLSAttribute
 from tests.websocket_peers import (
     BINARY,
     CLOSE,
@@ -327,6 +328,27 @@ async def test_tls_and_proxies_apply() -> None:
                     await websocket.send_bytes(b"a" * 100_000)
                     assert await websocket.receive_bytes() == b"a" * 100_000
         assert proxy.requests == 2
+
+
+async def test_http_2_is_not_offered_because_it_has_no_upgrade() -> None:
+    spoken: list[str | None] = []
+
+    async def play(peer: Peer) -> None:
+        spoken.append(peer.stream.extra(TLSAttribute.alpn_protocol))
+        await peer.send(accept(await peer.receive_head()))
+        await echo(peer)
+
+    context = CertificateAuthority().server_context(HOST)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    async with MemoryNetwork() as network:
+        network.listen(HOST, 443, play, tls=context)
+        async with (
+            ClientSession(connector=network.connector()) as session,
+            session.ws_connect(f"wss://{HOST}/", ssl=False) as websocket,
+        ):
+            await websocket.send_str("a")
+            assert await websocket.receive_str() == "a"
+    assert spoken == ["http/1.1"]
 
 
 async def test_a_class_of_ones_own() -> None:

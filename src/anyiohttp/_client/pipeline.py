@@ -67,6 +67,7 @@ _COOKIE = istr("Cookie")
 _EXPECT = istr("Expect")
 _HOST = istr("Host")
 _TRANSFER_ENCODING = istr("Transfer-Encoding")
+_UPGRADE = istr("Upgrade")
 
 
 class Step(Protocol):
@@ -410,7 +411,8 @@ class Send:
         url = request.url
         tls = request.options.tls
         route = request.final_route
-        http1 = request.options.version < HTTP_11
+        # Another protocol can only be gone over to from HTTP/1.1 (RFC 9113 8.6).
+        http1 = request.options.version < HTTP_11 or _UPGRADE in request.headers
         if tls is not PLAIN_TLS or route is not None or http1:
             return self._connector.key_for(
                 url,
