@@ -162,6 +162,22 @@ async def test_abort_wakes_whoever_waits(pair: Pair) -> None:
     assert outcome == [anyio.ClosedResourceError]
 
 
+async def test_a_cancelled_flush_goes_on_with_the_next(pair: Pair) -> None:
+    stream, peer = pair
+    peer.setblocking(False)
+    data = bytes(range(256)) * 40_000
+    assert not stream.try_send(data)
+    with anyio.move_on_after(0.01):
+        await stream.flush()
+    got = bytearray()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stream.flush)
+        while len(got) < len(data):
+            await anyio.wait_readable(peer)
+            got += peer.recv(1 << 20)
+    assert got == data
+
+
 async def test_abort_wakes_a_flush(pair: Pair) -> None:
     stream, _ = pair
     outcome: list[type[BaseException]] = []

@@ -491,3 +491,32 @@ async def test_closing_a_broken_connection_raises_nothing(ends: Ends) -> None:
 
 async def test_closing_before_the_handshake_raises_nothing(ends: Ends) -> None:
     await ends[0].aclose()
+
+
+async def test_closing_raises_nothing_whatever_carries_it(
+    client_ssl_context: ssl.SSLContext, server_ssl_context: ssl.SSLContext
+) -> None:
+    """A stream in memory says otherwise than a socket that the peer has gone."""
+    ends = memory_stream_pair()
+    client = TLSStream(ends[0], client_ssl_context, server_hostname="localhost")
+    server = TLSStream(ends[1], server_ssl_context, server_side=True)
+    await shake(client, server)
+    server.abort()
+    await client.aclose()
+
+
+async def test_a_cancelled_flush_goes_on_with_the_next(ends: Ends) -> None:
+    client, server = ends
+    await shake(*ends)
+    data = bytes(range(256)) * 40_000
+    assert not client.try_send(data)
+    with anyio.move_on_after(0.01):
+        await client.flush()
+    got = bytearray()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(client.flush)
+        while len(got) < len(data):
+            got += await server.receive()
+    assert client.try_send(b"more")
+    assert got == data
+    assert await server.receive() == b"more"

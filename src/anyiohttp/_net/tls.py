@@ -31,6 +31,7 @@ import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 from anyio.streams.tls import TLSAttribute
 
+from .failures import NETWORK_FAILURES
 from .streams import MAX_READ, DeadlinePassed, NetworkStream
 
 __all__ = ("SessionSource", "TLSStream")
@@ -153,7 +154,7 @@ class TLSStream(NetworkStream):
                 await self._fill()
             except ssl.SSLError:
                 # The alert that tells the peer why; whether it arrives does not matter.
-                with suppress(OSError, anyio.BusyResourceError, anyio.ClosedResourceError):
+                with suppress(*NETWORK_FAILURES, anyio.BusyResourceError):
                     self._flush_nowait()
                 raise
             else:
@@ -316,7 +317,7 @@ class TLSStream(NetworkStream):
             pass  # WantRead: sent, unanswered; all else: nothing left to say.
         try:
             self._flush_nowait()
-        except (OSError, anyio.ClosedResourceError, anyio.BusyResourceError):
+        except (*NETWORK_FAILURES, anyio.BusyResourceError):
             pass
         await self._transport.aclose()
 
