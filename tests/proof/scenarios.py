@@ -24,6 +24,7 @@ from anyiohttp import (
     ContentDecodingError,
     DigestAuthMiddleware,
     MultipartReader,
+    WSMsgType,
 )
 from anyiohttp._client.tracing import EVENTS
 from anyiohttp.testing import NO_FAULTS, Address, Faults, Peer
@@ -49,6 +50,7 @@ class Scenario:
         closes: whether the victim closes the session, so that no request can follow.
         direct: whether each connection of the network is one of the pool's.
         timed: whether it is played with timeouts as well.
+        by_time: whether it waits for time to pass, in turns without number.
         narrow: it is also played where so many bytes are on their way at most, so that each
             message is sent and received with many waits; 0 for not at all.
     """
@@ -63,6 +65,7 @@ class Scenario:
     closes: bool = False
     direct: bool = True
     timed: bool = False
+    by_time: bool = False
     narrow: int = 64
 
 
@@ -777,4 +780,196 @@ async def one_shot_alone(stage: Stage) -> Victim:
         async with anyiohttp.request("GET", url) as response:
             judge(await response.read(), body_of(marker))
 
+    return victim
+
+
+# --- WebSockets and events --------------------------------------------------------------------
+
+
+@scenario("WebSocket from its handshake to its end", sockets=True, timed=True)
+async def websocket(stage: Stage) -> Victim:
+    stage.open_origin()
+
+    async def victim() -> None:
+        marker = stage.marker()
+        async with stage.session.ws_connect(stage.path("talk", marker)) as talk:
+            await talk.send_str(marker)
+            await talk.send_str("end")
+            judge((await talk.receive_str()).encode(), f"{marker}|end".encode())
+
+    return victim
+
+
+@scenario("WebSocket over TLS", narrow=NARROW_TLS)
+async def websocket_over_tls(stage: Stage) -> Victim:
+    stage.open_origin(tls=True)
+
+    async def victim() -> None:
+        marker = stage.marker()
+        async with stage.session.ws_connect(stage.path("talk", marker)) as talk:
+            await talk.send_str("end")
+            assert await talk.receive_str() == "end"
+
+    return victim
+
+
+@scenario("WebSocket, receive()", sockets=True, timed=True)
+async def websocket_receive(stage: Stage) -> Victim:
+    """What the victim has not got, whoever receives after it gets."""
+    stage.open_origin()
+    marker = stage.marker()
+    tell = await stage.session.ws_connect(stage.path("tell", marker))
+    got: list[str] = []
+
+    async def victim() -> None:
+        while len(got) < 4:
+            got.append(await tell.receive_str())
+
+    async def after() -> None:
+        await stage.over.wait()
+        assert not tell.closed
+        while len(got) < 6:
+            got.append(await tell.receive_str())
+        expected = "".join(f"{marker} {number}" for number in range(6))
+        judge("".join(got).encode(), expected.encode())
+        await tell.close()
+
+    stage.along(after)
+    return victim
+
+
+@scenario("WebSocket, sending", sockets=True, timed=True)
+async def websocket_send(stage: Stage) -> Victim:
+    """A message is sent whole or not at all, and the next one is understood."""
+    stage.open_origin()
+    marker = stage.marker()
+    talk = await stage.session.ws_connect(stage.path("talk", marker))
+    messages = [f"{marker} {number}".ljust(200, ".") for number in range(3)]
+
+    async def victim() -> None:
+        for message in messages:
+            await talk.send_str(message)
+            await talk.ping()
+            await checkpoint()
+
+    async def after() -> None:
+        await stage.over.wait()
+        await talk.send_str("end")
+        heard = (await talk.receive_str()).split("|")
+        assert heard[-1] == "end"
+        judge("|".join(heard[:-1]).encode(), "|".join(messages[: len(heard) - 1]).encode())
+        await talk.close()
+
+    stage.along(after)
+    return victim
+
+
+@scenario("WebSocket, close()", sockets=True)
+async def websocket_close(stage: Stage) -> Victim:
+    stage.open_origin()
+    talk = await stage.session.ws_connect(stage.path("talk", stage.marker()))
+
+    async def victim() -> None:
+        await checkpoint()
+        assert await talk.close()
+        assert talk.close_code == 1000
+
+    async def after() -> None:
+        await stage.over.wait()
+        assert talk.closed or await talk.close()
+
+    stage.along(after)
+    return victim
+
+
+@scenario("WebSocket, close() while another receives")
+async def websocket_close_beside(stage: Stage) -> Victim:
+    stage.open_origin()
+    talk = await stage.session.ws_connect(stage.path("talk", stage.marker()))
+
+    async def other() -> None:
+        message = await talk.receive()
+        assert message.type in (WSMsgType.CLOSING, WSMsgType.CLOSED)
+        assert (await talk.receive()).type is WSMsgType.CLOSED
+
+    async def after() -> None:
+        await stage.over.wait()
+        await talk.close()
+
+    stage.along(other)
+    stage.along(after)
+    await turns(3)
+
+    async def victim() -> None:
+        await checkpoint()
+        await talk.close()
+
+    return victim
+
+
+@scenario("WebSocket, receive() while another closes")
+async def websocket_receive_beside(stage: Stage) -> Victim:
+    stage.open_origin()
+    talk = await stage.session.ws_connect(stage.path("talk", stage.marker()))
+
+    async def other() -> None:
+        await turns(4)
+        assert await talk.close()
+        assert talk.close_code == 1000
+
+    stage.along(other)
+
+    async def victim() -> None:
+        assert (await talk.receive()).type is WSMsgType.CLOSING
+        assert (await talk.receive()).type is WSMsgType.CLOSED
+
+    return victim
+
+
+@scenario("WebSocket with a heartbeat that nobody answers", narrow=0, by_time=True)
+async def websocket_heartbeat(stage: Stage) -> Victim:
+    stage.open_origin()
+
+    async def victim() -> None:
+        path = stage.path("deaf", stage.marker())
+        async with stage.session.ws_connect(path, heartbeat=0.01) as deaf:
+            await checkpoint()
+            message = await deaf.receive()
+            assert message.type in (WSMsgType.ERROR, WSMsgType.CLOSED)
+            assert deaf.close_code == 1006
+
+    return victim
+
+
+@scenario("server-sent events", sockets=True, timed=True)
+async def events(stage: Stage) -> Victim:
+    stage.open_origin()
+
+    async def victim() -> None:
+        url = stage.path("events", stage.marker())
+        async with stage.session.sse(url) as stream:
+            got = [event.data async for event in stream]
+        judge(" ".join(got).encode(), b"1 2 3 4 5 6")
+
+    return victim
+
+
+@scenario("server-sent events, the next one")
+async def next_event(stage: Stage) -> Victim:
+    """What the victim has not got, whoever asks after it gets."""
+    stage.open_origin()
+    stream = await stage.session.sse(stage.path("events", stage.marker())).__aenter__()
+    got: list[str] = []
+
+    async def victim() -> None:
+        async for event in stream:
+            got.append(event.data)  # noqa: PERF401 - each one as it comes
+
+    async def after() -> None:
+        await stage.over.wait()
+        got.extend([event.data async for event in stream])
+        stream.close()
+        judge(" ".join(got).encode(), b"1 2 3 4 5 6")
+
+    stage.along(after)
     return victim

@@ -27,7 +27,15 @@ from anyiohttp import ClientSession, ClientTimeout, TCPConnector
 from anyiohttp._net.sockets import socket_stream
 from anyiohttp._net.streams import NetworkStream
 from anyiohttp._net.tls import TLSStream
-from anyiohttp.testing import Address, CertificateAuthority, MemoryNetwork, Request, Response
+from anyiohttp.testing import (
+    Address,
+    CertificateAuthority,
+    MemoryNetwork,
+    Request,
+    Response,
+    ServerWebSocket,
+    accept_websocket,
+)
 from anyiohttp.testing.server.connection import serve_connection
 from anyiohttp.testing.server.messages import Send
 from anyiohttp.testing.server.routing import router
@@ -105,6 +113,10 @@ class Origin:
             "/once/{marker}": self.once,
             "/more/{marker}": self.more,
             "/cut/{marker}": self.cut,
+            "/talk/{marker}": self.talk,
+            "/tell/{marker}": self.tell,
+            "/deaf/{marker}": self.deaf,
+            "/events/{marker}": self.events,
             "/guarded/{marker}": self.guarded,
             "/parts/{marker}": self.parts,
         }
@@ -211,6 +223,54 @@ class Origin:
         coded = _gzip(body_of(request.params[-1]))[:-12]
         headers = [("Content-Encoding", "gzip")]
         return Response(200, writer=_in_pieces(coded), headers=headers)
+
+    async def talk(self, request: Request) -> Response:
+        """A WebSocket that says what it has heard when it hears ``end``."""
+        heard: list[str] = []
+
+        async def converse(websocket: ServerWebSocket) -> None:
+            while (message := await websocket.receive()) is not None:
+                await turns(2)
+                heard.append(str(message))
+                if message == "end":
+                    await websocket.send("|".join(heard))
+
+        return accept_websocket(request, converse)
+
+    async def tell(self, request: Request) -> Response:
+        """A WebSocket that says six things in fragments, with pings between them."""
+        marker = request.params[-1]
+
+        async def converse(websocket: ServerWebSocket) -> None:
+            for number in range(6):
+                await turns(2)
+                await websocket.send_frame(1, f"{marker} ".encode(), last=False)
+                await turns(1)
+                await websocket.send_frame(9, b"ping")
+                await websocket.send_frame(0, b"%d" % number)
+            await websocket.receive()
+
+        return accept_websocket(request, converse)
+
+    async def deaf(self, request: Request) -> Response:
+        """A WebSocket that answers nothing."""
+
+        async def converse(websocket: ServerWebSocket) -> None:
+            while True:
+                await websocket.receive_frame()
+
+        return accept_websocket(request, converse)
+
+    async def events(self, request: Request) -> Response:
+        """Three events, then another three, then no more."""
+        done = int(request.headers.get("Last-Event-ID", "0"))
+        if done >= 6:
+            return Response(204)
+        head = [b"retry: 0\n\n"]
+        numbers = range(done + 1, min(done + 3, 6) + 1)
+        body = b"".join(head + [b"id: %d\ndata: %d\n\n" % (n, n) for n in numbers])
+        headers = [("Content-Type", "text/event-stream")]
+        return Response(200, headers=headers, writer=_in_pieces(body), size=len(body))
 
 
 def _gzip(data: bytes) -> bytes:

@@ -172,7 +172,8 @@ def check_garbage() -> None:
 def moments_of(scenario: Scenario, place: Place) -> list[Moment]:
     """Which moments are tried: all of them, or one, which differs between scenarios."""
     # In turns of the event loop, sockets take an unforeseeable number.
-    moments = [m for m in distinct_moments() if not (place == "sockets" and m is Moment.TURN)]
+    unforeseeable = place == "sockets" or scenario.by_time
+    moments = [m for m in distinct_moments() if not (unforeseeable and m is Moment.TURN)]
     if EXHAUSTIVE:
         return moments
     number = list(SCENARIOS).index(scenario.name)

@@ -165,7 +165,10 @@ class Conversation:
     def _is_heartbeat(self, message: Message) -> bool:
         """Answer a ping; tell whether it is one, or a pong."""
         if message.type is WSMsgType.PING:
-            self.connection.send_soon(WSMsgType.PONG, message.data)
+            try:
+                self.connection.send_soon(WSMsgType.PONG, message.data)
+            except ClientError:
+                pass  # what has come already is received all the same, and then the end
             return True
         return message.type is WSMsgType.PONG
 
@@ -265,6 +268,16 @@ class Conversation:
             raise
         self._on_end()
         return True
+
+    def abandon(self) -> None:
+        """Close at once, without waiting for anybody: say so if that takes no waiting."""
+        if self.closed:
+            return
+        try:
+            self.connection.send_soon(WSMsgType.CLOSE, WSCloseCode.OK.to_bytes(2, "big"))
+        except ClientError:
+            pass
+        self._abort()
 
     async def _shake_hands(self, code: int, message: bytes | str) -> int:
         """Close on both sides; return the peer's code."""

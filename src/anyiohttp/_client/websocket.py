@@ -40,7 +40,8 @@ class ClientWebSocketResponse(Generic[DecodeText]):
     """An open WebSocket; made by ``session.ws_connect``.
 
     One task at a time may receive; any number may send and close. As ``async with`` it is closed at
-    the end of the block; as ``async for`` it gives messages until it is closed.
+    the end of the block, which waits for the peer to close, too, unless the block was cancelled. As
+    ``async for`` it gives messages until it is closed.
 
     Args:
         connection: carries the frames.
@@ -326,4 +327,8 @@ class ClientWebSocketResponse(Generic[DecodeText]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.close()
+        if exc_type is not None and not issubclass(exc_type, Exception):
+            # Cancelled, by asyncio's own means maybe, which say so only once: nobody is waited for.
+            self._conversation.abandon()
+        else:
+            await self.close()

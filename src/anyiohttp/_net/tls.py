@@ -40,6 +40,10 @@ __all__ = ("SessionSource", "TLSStream")
 _RECORD = 16 * 1024
 
 
+#: What a last word to the peer may end in, which does not matter then.
+_UNSAID: tuple[type[Exception], ...] = (*NETWORK_FAILURES, anyio.BusyResourceError)
+
+
 class SessionSource:
     """Where to have the session of a connection that was good, also after its end.
 
@@ -154,7 +158,7 @@ class TLSStream(NetworkStream):
                 await self._fill()
             except ssl.SSLError:
                 # The alert that tells the peer why; whether it arrives does not matter.
-                with suppress(*NETWORK_FAILURES, anyio.BusyResourceError):
+                with suppress(*_UNSAID):
                     self._flush_nowait()
                 raise
             else:
@@ -317,7 +321,7 @@ class TLSStream(NetworkStream):
             pass  # WantRead: sent, unanswered; all else: nothing left to say.
         try:
             self._flush_nowait()
-        except (*NETWORK_FAILURES, anyio.BusyResourceError):
+        except _UNSAID:
             pass
         await self._transport.aclose()
 

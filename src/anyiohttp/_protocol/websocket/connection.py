@@ -207,7 +207,7 @@ class WebSocketConnection:
             await self._flush()
 
     def send_soon(self, opcode: WSMsgType, data: bytes) -> None:
-        """Send a ping or a pong without waiting: at once if possible.
+        """Send a control frame without waiting: at once if possible.
 
         If not, it goes as soon as somebody who sends or receives has waited for the stream. Only
         the latest is kept for that long (RFC 6455 5.5.3).

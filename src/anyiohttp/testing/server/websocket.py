@@ -47,7 +47,7 @@ class ServerWebSocket:
         """
         message, kind = bytearray(), _TEXT
         while True:
-            opcode, data, last = await self._receive_frame()
+            opcode, data, last = await self.receive_frame()
             if opcode == _PING:
                 await self.send_frame(_PONG, data)
             elif opcode == _CLOSE:
@@ -71,7 +71,7 @@ class ServerWebSocket:
         await self.send_frame(_CLOSE, code.to_bytes(2, "big"))
         opcode = -1
         while opcode != _CLOSE:
-            opcode, _, _ = await self._receive_frame()
+            opcode, _, _ = await self.receive_frame()
 
     async def send_frame(self, opcode: int, data: bytes = b"", *, last: bool = True) -> None:
         """Send one frame, right or wrong."""
@@ -84,7 +84,8 @@ class ServerWebSocket:
             head += b"\x7f" + len(data).to_bytes(8, "big")
         await self._stream.send(head + data)
 
-    async def _receive_frame(self) -> tuple[int, bytes, bool]:
+    async def receive_frame(self) -> tuple[int, bytes, bool]:
+        """Return the next frame: its opcode, what it carries, and whether it ends its message."""
         first, second = await self._take(2)
         size = second & 0x7F
         if size >= 126:
