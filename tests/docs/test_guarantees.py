@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 from tests.proof.scenarios import SCENARIOS
 
-from anyiohttp import BaseConnector, ClientResponse, ClientSession, StreamReader
+from anyiohttp import (
+    BaseConnector,
+    ClientResponse,
+    ClientSession,
+    ClientWebSocketResponse,
+    StreamReader,
+)
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
@@ -45,7 +51,10 @@ def test_each_scenario_is_named_and_exists():
     assert named == set(SCENARIOS)
 
 
-@pytest.mark.parametrize("owner", [ClientSession, ClientResponse, StreamReader, BaseConnector])
+@pytest.mark.parametrize(
+    "owner",
+    [ClientSession, ClientResponse, StreamReader, BaseConnector, ClientWebSocketResponse],
+)
 def test_each_call_that_awaits_is_named(owner: type):
     words = {word.rpartition(".")[2] for word in _CODE.findall(PAGE)}
     calls = {
@@ -57,6 +66,7 @@ def test_each_call_that_awaits_is_named(owner: type):
     if owner is ClientSession:
         # They return something that is awaited.
         assert {"request", "get", "options", "head", "post", "put", "patch", "delete"} <= words
+        assert {"ws_connect", "sse"} <= words
 
 
 def test_what_awaits_nothing():
