@@ -11,7 +11,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
-__all__ = ("DONE", "RequestContext")
+from anyio import create_task_group
+from anyio.abc import TaskGroup
+
+__all__ = ("DONE", "BlockTasks", "RequestContext")
 
 
 class _Done:
@@ -40,6 +43,58 @@ class _Releasable(Protocol):
 R = TypeVar("R", bound=_Releasable)
 
 
+class BlockTasks:
+    """What runs beside the user in an ``async with`` block: the rest of an upload (a `Spawner`)."""
+
+    def __init__(self) -> None:
+        self._tasks: TaskGroup | None = None
+        self._running = 0
+        self._afterwards: list[Callable[[], Awaitable[None]]] = []
+
+    @property
+    def open(self) -> bool:
+        """Whether the block has been entered."""
+        return self._tasks is not None
+
+    @property
+    def running(self) -> bool:
+        """Whether something was started that has not ended."""
+        return self._running > 0
+
+    def __call__(self, function: Callable[[], Awaitable[None]]) -> None:
+        """Start a function."""
+        assert self._tasks is not None
+        self._running += 1
+        self._tasks.start_soon(self._run, function)
+
+    def when_done(self, function: Callable[[], Awaitable[None]]) -> None:
+        """Have a function awaited when what was started has ended."""
+        self._afterwards.append(function)
+
+    async def enter(self) -> None:
+        """Begin the block."""
+        self._tasks = create_task_group()
+        await self._tasks.__aenter__()
+
+    async def exit(self) -> None:
+        """End the block, and what runs in it.
+
+        What the block raised is none of the tasks' business: no group wraps it.
+        """
+        tasks, self._tasks = self._tasks, None
+        if tasks is not None:
+            tasks.cancel_scope.cancel()
+            await tasks.__aexit__(None, None, None)
+
+    async def _run(self, function: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await function()
+        finally:
+            self._running -= 1
+            while self._afterwards:
+                await self._afterwards.pop(0)()
+
+
 class RequestContext(Coroutine[object, object, R], Generic[R]):
     """A call that has not been made yet: ``await`` it, or enter it with ``async with``.
 
@@ -51,9 +106,10 @@ class RequestContext(Coroutine[object, object, R], Generic[R]):
         call: makes the call.
         on_failure: told if the call fails, cancellation included (synchronous).
         on_exit: awaited at the end of the block, after the response was released.
+        block: what the call may leave to run in the block.
     """
 
-    __slots__ = ("_call", "_coroutine", "_on_exit", "_response")
+    __slots__ = ("_block", "_call", "_coroutine", "_on_exit", "_response")
 
     def __init__(
         self,
@@ -61,8 +117,10 @@ class RequestContext(Coroutine[object, object, R], Generic[R]):
         *,
         on_failure: Callable[[], object] | None = None,
         on_exit: Callable[[], Awaitable[object]] | None = None,
+        block: BlockTasks | None = None,
     ) -> None:
         self._call = call
+        self._block = block
         self._coroutine = call if on_failure is None else _telling(call, on_failure)
         self._on_exit = on_exit
 
@@ -83,9 +141,21 @@ class RequestContext(Coroutine[object, object, R], Generic[R]):
         self._call.close()
 
     async def __aenter__(self) -> R:
+        if self._block is not None:
+            return await self._enter_with(self._block)
         self._response = response = await self
         # The response is told that a block will release it.
         await response.__aenter__()
+        return response
+
+    async def _enter_with(self, block: BlockTasks) -> R:
+        await block.enter()
+        try:
+            self._response = response = await self
+            await response.__aenter__()
+        except BaseException:
+            await block.exit()
+            raise
         return response
 
     async def __aexit__(
@@ -97,6 +167,8 @@ class RequestContext(Coroutine[object, object, R], Generic[R]):
         try:
             await self._response.__aexit__(exc_type, exc, traceback)
         finally:
+            if self._block is not None:
+                await self._block.exit()
             if self._on_exit is not None:
                 await self._on_exit()
 

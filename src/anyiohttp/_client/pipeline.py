@@ -50,6 +50,7 @@ from .redirects import REDIRECTS, plan_redirect
 from .request import ClientRequest
 from .request_trace import TracedBody
 from .tls_options import PLAIN_TLS
+from .uploads import UploadTracker
 from .urls import destination_of, same_origin
 
 if TYPE_CHECKING:
@@ -100,6 +101,10 @@ class Settle:
         except BaseException as exc:
             await self._settle(request, exc)
             raise
+        spawn = request.call.spawn
+        if spawn is not None and spawn.running:
+            spawn.when_done(partial(self._settle, request, None))
+            return response
         try:
             await self._settle(request, None)
         except BaseException:
@@ -399,6 +404,8 @@ class Send:
             raise
         if tracker is not None:
             tracker.answered(sent=exchange.request_sent)
+            if call.spawn is not None and call.spawn.running:
+                call.spawn.when_done(partial(_answered, tracker, exchange))
         response = self._make_response(request, exchange)
         if request.trace is not None:
             response.call_when_read(request.trace.received)
@@ -429,6 +436,11 @@ class Send:
                 self._keys.clear()
             key = self._keys[origin] = self._connector.key_for(url)
         return key
+
+
+async def _answered(tracker: UploadTracker, exchange: Exchange) -> None:
+    """Note how an upload has ended that went on beside its response."""
+    tracker.answered(sent=exchange.request_sent)
 
 
 async def _tell_of_sending(

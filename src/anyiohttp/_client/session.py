@@ -37,7 +37,7 @@ from ..typedefs import (
     StrOrURL,
 )
 from .auth import BasicAuth
-from .contexts import RequestContext
+from .contexts import BlockTasks, RequestContext
 from .conversing import OpensConversations
 from .cookies import CookieJar
 from .headers import DefaultHeaders
@@ -244,7 +244,7 @@ class ClientSession(OpensConversations):
 
         A cancelled request leaves no connection, pool slot or open file behind.
         """
-        return RequestContext(self._request(method, url, **kwargs))
+        return self._in_context(method, url, kwargs)
 
     def get(self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]) -> RequestContext[ClientResponse]:
         """Make a GET request (see `request`)."""
@@ -254,7 +254,7 @@ class ClientSession(OpensConversations):
         self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
     ) -> RequestContext[ClientResponse]:
         """Make an OPTIONS request (see `request`)."""
-        return RequestContext(self._request("OPTIONS", url, **kwargs))
+        return self._in_context("OPTIONS", url, kwargs)
 
     def head(
         self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
@@ -267,31 +267,48 @@ class ClientSession(OpensConversations):
         self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
     ) -> RequestContext[ClientResponse]:
         """Make a POST request (see `request`)."""
-        return RequestContext(self._request("POST", url, **kwargs))
+        return self._in_context("POST", url, kwargs)
 
     def put(self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]) -> RequestContext[ClientResponse]:
         """Make a PUT request (see `request`)."""
-        return RequestContext(self._request("PUT", url, **kwargs))
+        return self._in_context("PUT", url, kwargs)
 
     def patch(
         self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
     ) -> RequestContext[ClientResponse]:
         """Make a PATCH request (see `request`)."""
-        return RequestContext(self._request("PATCH", url, **kwargs))
+        return self._in_context("PATCH", url, kwargs)
 
     def delete(
         self, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
     ) -> RequestContext[ClientResponse]:
         """Make a DELETE request (see `request`)."""
-        return RequestContext(self._request("DELETE", url, **kwargs))
+        return self._in_context("DELETE", url, kwargs)
+
+    def _in_context(
+        self, method: str, url: StrOrURL, kwargs: RequestKwargs
+    ) -> RequestContext[ClientResponse]:
+        """Return a call; if its body may outlive the response's head, its block can own that."""
+        data = kwargs.get("data")
+        if data is None or isinstance(data, bytes | str):
+            return RequestContext(self._request(method, url, **kwargs))
+        block = BlockTasks()
+        return RequestContext(self._request(method, url, block, **kwargs), block=block)
 
     async def _request(
-        self, method: str, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
+        self,
+        method: str,
+        url: StrOrURL,
+        block: BlockTasks | None = None,
+        **kwargs: Unpack[RequestKwargs],
     ) -> ClientResponse:
         tracker = kwargs.get("upload_tracker")
         if tracker is None and not self._trace_configs:
             self._raise_if_closed()
-            return await self._handle(self._preparation.request(self, method, url, **kwargs))
+            request = self._preparation.request(self, method, url, **kwargs)
+            if block is not None and block.open:
+                request.call.spawn = block
+            return await self._handle(request)
         if tracker is not None:
             tracker.bind()
         try:
@@ -303,6 +320,8 @@ class ClientSession(OpensConversations):
             if tracker is not None:
                 tracker.finish(exc)  # somebody may be waiting for it
             raise
+        if block is not None and block.open:
+            request.call.spawn = block
         if not self._trace_configs:
             return await self._handle(request)
         fields = self._preparation.headers.users(headers)

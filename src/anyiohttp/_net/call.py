@@ -28,6 +28,23 @@ class Observer(Protocol):
         ...
 
 
+class Spawner(Protocol):
+    """Runs an upload in the task group of the user's ``async with`` block."""
+
+    @property
+    def running(self) -> bool:
+        """Whether something was started that has not ended."""
+        ...
+
+    def __call__(self, function: Callable[[], Awaitable[None]], /) -> None:
+        """Start a function, which raises nothing but a cancellation."""
+        ...
+
+    def when_done(self, function: Callable[[], Awaitable[None]], /) -> None:
+        """Have a function awaited when what was started has ended."""
+        ...
+
+
 class Call:
     """One call of a user: its limits, its clock, who observes it and who may own its upload.
 
@@ -61,7 +78,7 @@ class Call:
         host: str = "",
         timeout: ClientTimeout = DEFAULT_TIMEOUT,
         observer: Observer | None = None,
-        spawn: Callable[[Callable[[], Awaitable[None]]], None] | None = None,
+        spawn: Spawner | None = None,
     ) -> None:
         self.host = host
         self.timeout = timeout

@@ -92,15 +92,20 @@ class HTTP2Connection(HTTPConnection):
     async def exchange(self, head: RequestHead, body: Body, call: Call) -> HTTP2Exchange:
         assert self.in_flight, "reserve a place first"
         state: Stream | None = None
+        upload: Upload | None = None
         try:
             if body == b"":
                 body = None
             plan = plan_request(head, _size(body), has_body=body is not None)
             await self._check(head, call)
             state = self._open(head, body, plan)
-            await self._converse(state, head, body, call, plan.length)
+            if body is not None and not state.local_ended:
+                upload = Upload(self.engine, self.wire, state, call, plan.length)
+            await self._converse(state, head, call, upload, body)
             return HTTP2Exchange(self, state, call)
         except BaseException:
+            if upload is not None:
+                await upload.stop()
             if state is None:
                 self.unreserve()
             else:
@@ -148,15 +153,15 @@ class HTTP2Connection(HTTPConnection):
         return self.engine.open(plan.fields, head.method, head.limits, end=end)
 
     async def _converse(
-        self, state: Stream, head: RequestHead, body: Body, call: Call, length: int | None
+        self, state: Stream, head: RequestHead, call: Call, upload: Upload | None, body: Body
     ) -> None:
         """Send the body and wait for the final head."""
         wire = self.wire
-        if body is not None and not state.local_ended:
+        if upload is not None and body is not None:
             if head.expect_continue:
                 await await_continue(state, wire, call)
             if state.head is None and not state.closed:
-                await Upload(self.engine, wire, state, call, length).send(body)
+                await upload.send(body)
         while state.head is None and not state.closed:
             state.reader.signalled = False
             if state.outgoing and not call.timeout.send:
@@ -170,16 +175,13 @@ class HTTP2Connection(HTTPConnection):
         if state.head is None:
             failure = state.failure or Failure("was left")
             raise failure_of_head(failure, head, call.host, heard=state.heard)
-        if not (state.local_ended or state.tunnel or state.closed):
-            await self._finish_upload(state, call)
-
-    async def _finish_upload(self, state: Stream, call: Call) -> None:
-        """Finish what is at hand, if nobody owns it; stop it, if it has become pointless."""
-        owned = call.spawn is not None
-        if not owned:
-            await drained(state, self.wire, call)
-        if is_to_stop(state, owned=owned) and not state.closed and not state.local_ended:
-            self.engine.stop_sending(state)
+        if upload is not None and not state.local_ended:
+            # Finish what is at hand, if nobody owns it; stop it, if it has become pointless.
+            owned = call.spawn is not None
+            if not owned:
+                await drained(state, wire, call, self.engine)
+            if is_to_stop(state):
+                await upload.stop()
 
     # --- what the engine tells us ---
 

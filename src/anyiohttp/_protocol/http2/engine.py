@@ -204,6 +204,13 @@ class Engine:
                 self._credits += window_update(stream.number, more)
         return data
 
+    def extend(self, stream: Stream) -> bool:
+        """Let the peer send more that nobody reads yet; return whether that is still possible."""
+        more = 0 if stream.remote_ended or stream.closed else stream.window.extend()
+        if more:
+            self._credits += window_update(stream.number, more)
+        return more > 0
+
     def ping(self) -> Waiter:
         """Ask the peer whether it is there; what is returned is told of the answer."""
         waiter = Waiter()

@@ -55,7 +55,6 @@ class HTTP2Exchange(Exchange):
         self._call = call
         self._taken = False
         self.head = state.head
-        self.request_sent = state.local_ended
 
     def __repr__(self) -> str:
         return f"<HTTP2Exchange {self.head.status} {self._state!r}>"
@@ -64,6 +63,11 @@ class HTTP2Exchange(Exchange):
     def stream(self) -> NetworkStream | None:  # type: ignore[override]
         """Carries the exchange; ``None`` once it has ended."""
         return None if self._state.closed else self._wire.stream
+
+    @property
+    def request_sent(self) -> bool:  # type: ignore[override]
+        """Whether the request has gone out in full; it may still be on its way."""
+        return self._state.local_ended
 
     @property
     def trailers(self) -> RawHeaders:

@@ -134,6 +134,14 @@ class GrowingWindow:
         self._left += count
         return count
 
+    def extend(self) -> int:
+        """Let the peer send more although nothing was read; return how much, 0 if it is enough."""
+        grown = min(self._size, LARGEST_WINDOW - self._size, self._allowance.left)
+        self._allowance.left -= grown
+        self._size += grown
+        self._left += grown
+        return grown
+
     def close(self) -> None:
         """Give back what growing took."""
         self._allowance.left += self._size - self._start

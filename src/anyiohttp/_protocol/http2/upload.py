@@ -10,13 +10,15 @@ that listens for an early answer; or, inside an ``async with`` block, one that t
 that the response can be read while the body is still being sent.
 
 An early answer of 300 or more stops the body, as does one that is complete. With any other, a call
-that nobody owns an upload for finishes it first; but should the answer fill its window meanwhile,
-the peer may be waiting for it to be read, and the body is stopped as well.
+whose upload nobody owns finishes it first. The peer may go on answering meanwhile, and may wait for
+its answer to be read before it reads on: so the answer is kept, up to a bound, beyond which the
+call fails and says what to do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import math
+from functools import partial
 
 import anyio
 
@@ -53,7 +55,9 @@ class Upload:
         self._state = state
         self._call = call
         self._length = self._left = length
-        self._is_owned = call.spawn is not None
+        self._failure: Exception | None = None
+        self._owned: anyio.CancelScope | None = None
+        self._owned_ended: anyio.Event | None = None
 
     async def send(self, body: bytes | BodySource) -> None:
         """Send the body, or let it be sent; return when the answer may be waited for.
@@ -74,24 +78,36 @@ class Upload:
                 self._engine.send(self._state, self._within_length(first), end=True)
                 return
         if self._call.spawn is not None:
-            self._call.spawn(self._owned(body, first))
+            self._owned = anyio.CancelScope()
+            self._owned_ended = anyio.Event()
+            self._call.spawn(partial(self._run_owned, self._owned, body, first))
         else:
             await self._beside_listener(body, first)
 
-    def _owned(self, body: BodySource, first: bytes) -> Callable[[], Awaitable[None]]:
-        async def run() -> None:
-            state = self._state
-            try:
-                await self._send_all(body, first)
-            except Exception as exc:
-                self._engine.reset(state, Failure("", upload=exc))
-                self._wire.queued()
-            except BaseException:
-                self._engine.reset(state, Failure("lost the rest of the request"))
-                self._wire.queued()
-                raise
+    async def stop(self) -> None:
+        """End what the block owns, and see it end: the body may be sent again."""
+        if self._owned is not None and self._owned_ended is not None:
+            self._owned.cancel()
+            with anyio.CancelScope(shield=True):
+                await self._owned_ended.wait()
+        self._engine.stop_sending(self._state)
 
-        return run
+    async def _run_owned(self, scope: anyio.CancelScope, body: BodySource, first: bytes) -> None:
+        state = self._state
+        assert self._owned_ended is not None
+        try:
+            with scope:
+                await self._send_all(body, first)
+        except Exception as exc:
+            self._engine.reset(state, Failure("", upload=exc))
+            self._wire.queued()
+        except BaseException:
+            # The block ends. Without the rest of the request, the response is of no use.
+            self._engine.reset(state, Failure("lost the rest of the request"))
+            self._wire.queued()
+            raise
+        finally:
+            self._owned_ended.set()
 
     async def _beside_listener(self, body: BodySource, first: bytes) -> None:
         failure: BaseException | None = None
@@ -105,6 +121,7 @@ class Upload:
                 except BaseException as exc:
                     failure = exc  # out of the group by itself, not inside an ExceptionGroup
             tasks.cancel_scope.cancel()
+        failure = failure or self._failure
         if failure is not None:
             raise failure
         if not self._state.local_ended:
@@ -112,15 +129,19 @@ class Upload:
 
     async def _listen(self, sending: anyio.CancelScope) -> None:
         state = self._state
-        while not is_to_stop(state, owned=False):
-            state.reader.signalled = False
-            await self._wire.wait_before(state.reader, float("inf"))
+        try:
+            while not is_to_stop(state):
+                keep_answer(self._engine, self._wire, state)
+                state.reader.signalled = False
+                await self._wire.wait_before(state.reader, math.inf)
+        except UploadAbortedError as exc:
+            self._failure = exc
         sending.cancel()
 
     async def _send_all(self, body: BodySource, first: bytes) -> None:
         state = self._state
         chunk = first
-        while not is_to_stop(state, owned=self._is_owned):
+        while not is_to_stop(state):
             if not chunk:
                 chunk = await body.next_chunk()
             if not chunk:
@@ -130,7 +151,7 @@ class Upload:
             if self._left == 0:
                 return
             chunk = b""
-        if is_to_stop(state, owned=self._is_owned):
+        if is_to_stop(state):
             return
         if self._left:
             assert self._length is not None
@@ -149,30 +170,48 @@ class Upload:
         return chunk
 
 
-def is_to_stop(state: Stream, *, owned: bool) -> bool:
-    """Whether what has been heard makes the rest of the body pointless.
+def is_to_stop(state: Stream) -> bool:
+    """Whether what has been heard makes the rest of the body pointless."""
+    if state.closed or state.remote_ended:
+        return True
+    return state.head is not None and state.head.status >= 300
+
+
+def keep_answer(engine: Engine, wire: Wire, state: Stream) -> None:
+    """Let more of an answer come while the request is sent and nobody can read it.
+
+    Raises:
+        UploadAbortedError: too much has come.
+    """
+    if state.head is None or not state.window.exhausted:
+        return
+    if not engine.extend(state):
+        raise UploadAbortedError(
+            f"{state.buffered} bytes of an answer have come while the request was being sent; "
+            "enter the call with 'async with' to read the answer meanwhile"
+        )
+    wire.queued()
+
+
+async def drained(state: Stream, wire: Wire, call: Call, engine: Engine | None = None) -> None:
+    """Wait until what was given to the engine has gone, or is not to go any more.
 
     Args:
         state: of the stream.
-        owned: whether somebody else may read the response while the body is sent.
-    """
-    if state.closed or state.remote_ended:
-        return True
-    head = state.head
-    return head is not None and (head.status >= 300 or (not owned and state.window.exhausted))
-
-
-async def drained(state: Stream, wire: Wire, call: Call) -> None:
-    """Wait until what was given to the engine has gone, or is not to go any more.
+        wire: of the connection.
+        call: whose limits apply.
+        engine: given if nobody can read the answer meanwhile.
 
     Raises:
         ServerTimeoutError: a limit of the call ran out.
+        UploadAbortedError: too much of an answer has come.
     """
     wire.queued()
-    owned = call.spawn is not None
     while state.outgoing or (state.finished and not state.local_ended):
-        if is_to_stop(state, owned=owned):
+        if is_to_stop(state):
             return
+        if engine is not None:
+            keep_answer(engine, wire, state)
         state.writer.signalled = False
         await wire.wait(state.writer, call, Phase.SEND)
 

@@ -111,6 +111,7 @@ class Wire:
 
     async def _hold(self, waiter: Waiter, deadline: float) -> None:
         self._holder = waiter
+        waiter.wake = self._interrupt  # another task may give it what it waits for
         try:
             while not waiter.signalled:
                 if self._engine.failure is not None:
@@ -119,6 +120,7 @@ class Wire:
                 await self._turn(waiter, deadline)
         finally:
             self._holder = None
+            waiter.wake = None
             self._about_to_write = False
 
     async def _park(self, waiter: Waiter, deadline: float) -> None:
