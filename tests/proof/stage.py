@@ -37,6 +37,7 @@ from anyiohttp.testing import (
     accept_websocket,
 )
 from anyiohttp.testing.server.connection import serve_connection
+from anyiohttp.testing.server.http2 import serve_http2_connection
 from anyiohttp.testing.server.messages import Send
 from anyiohttp.testing.server.routing import router
 from anyiohttp.testing.server.wire import PEER_GONE
@@ -82,6 +83,9 @@ class Certificates:
     def __init__(self, authority: CertificateAuthority) -> None:
         self.server = authority.server_context(ORIGIN, PROXY)
         self.client = authority.client_context()
+        both = ("h2", "http/1.1")
+        self.http2_server = authority.server_context(ORIGIN, PROXY, alpn=both)
+        self.http2_client = authority.client_context(alpn=both)
 
 
 # --- the origin ---------------------------------------------------------------------------------
@@ -108,6 +112,7 @@ class Origin:
             "/gzip/{marker}": self.gzip,
             "/hold/{marker}": self.hold,
             "/upload/{marker}": self.upload,
+            "/duplex/{marker}": self.duplex,
             "/refuse/{marker}": self.refuse,
             "/hop/{number}/{marker}": self.hop,
             "/once/{marker}": self.once,
@@ -184,6 +189,16 @@ class Origin:
 
     async def upload(self, request: Request) -> Response:
         return Response(200, await request.read())
+
+    async def duplex(self, request: Request) -> Response:
+        """The body, while it comes."""
+
+        async def write(send: Send) -> None:
+            while data := await request.receive():
+                await turns(1)
+                await send(data)
+
+        return Response(200, writer=write)
 
     async def refuse(self, request: Request) -> Response:
         await turns(2)
@@ -297,7 +312,7 @@ class World(Protocol):
 
     def connector(self, **settings: Any) -> TCPConnector: ...
 
-    def add_origin(self, origin: Origin, tls: ssl.SSLContext | None) -> URL: ...
+    def add_origin(self, origin: Origin, tls: ssl.SSLContext | None, *, http2: bool) -> URL: ...
 
 
 class MemoryWorld:
@@ -328,7 +343,9 @@ class MemoryWorld:
         settings.setdefault("happy_eyeballs_delay", 0)
         return self.network.connector(**settings)
 
-    def add_origin(self, origin: Origin, tls: ssl.SSLContext | None) -> URL:
+    def add_origin(self, origin: Origin, tls: ssl.SSLContext | None, *, http2: bool) -> URL:
+        if http2:
+            return self.network.serve_http2(ORIGIN, origin.routes, tls=tls).url
         server = self.network.serve(ORIGIN, origin.routes, tls=tls, addresses=self._addresses)
         return server.url
 
@@ -340,6 +357,7 @@ class SocketWorld:
         self._stack = AsyncExitStack()
         self._handler: Any = None
         self._tls: ssl.SSLContext | None = None
+        self._http2 = False
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -358,8 +376,8 @@ class SocketWorld:
     def connector(self, **settings: Any) -> TCPConnector:
         return TCPConnector(resolver=_Here(), **settings)
 
-    def add_origin(self, origin: Origin, tls: ssl.SSLContext | None) -> URL:
-        self._handler, self._tls = router(origin.routes), tls
+    def add_origin(self, origin: Origin, tls: ssl.SSLContext | None, *, http2: bool) -> URL:
+        self._handler, self._tls, self._http2 = router(origin.routes), tls, http2
         scheme = "https" if tls else "http"
         port = self._listener.getsockname()[1]
         return URL.build(scheme=scheme, host=ORIGIN, port=port, path="/")
@@ -380,9 +398,14 @@ class SocketWorld:
             if tls is not None:
                 stream = secure = TLSStream(stream, tls, server_side=True)
                 await secure.handshake()
-            await serve_connection(
-                stream, self._handler, secure=tls is not None, on_request=int, linger=0.02
-            )
+            if self._http2:
+                await serve_http2_connection(
+                    stream, self._handler, secure=tls is not None, on_request=int
+                )
+            else:
+                await serve_connection(
+                    stream, self._handler, secure=tls is not None, on_request=int, linger=0.02
+                )
             await stream.aclose()
         except PEER_GONE:
             pass
@@ -475,9 +498,12 @@ class Stage:
         assert isinstance(self.world, MemoryWorld)
         return self.world.network
 
-    def open_origin(self, *, tls: bool = False) -> None:
+    def open_origin(self, *, tls: bool = False, http2: bool = False) -> None:
         """Begin to serve."""
-        self.url = self.world.add_origin(self.origin, self.certificates.server if tls else None)
+        context = self.certificates.http2_server if http2 else self.certificates.server
+        if http2 and tls:
+            self.options["ssl"] = self.certificates.http2_client
+        self.url = self.world.add_origin(self.origin, context if tls else None, http2=http2)
 
     def path(self, *parts: object) -> URL:
         return self.url.joinpath(*map(str, parts))

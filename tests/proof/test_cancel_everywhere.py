@@ -24,6 +24,7 @@ from typing import Any, Literal, TypeVar
 
 import anyio
 import pytest
+import tests.proof.http2_scenarios  # noqa: F401 - they register themselves
 from tests.proof.ledger import EXHAUSTIVE, Hang, Ledger
 from tests.proof.scenarios import SCENARIOS, Scenario
 from tests.proof.stage import Certificates, MemoryWorld, SocketWorld, Stage

@@ -64,17 +64,6 @@ class AsyncioSocketStream(SocketStream):
         self._wanted = MAX_READ
         self._watching = False
         self._eager = False
-        self._kept = b""  # handed to a wait that was cancelled in the same moment
-
-    @property
-    def silent(self) -> bool:
-        return not self._kept and super().silent
-
-    def receive_nowait(self, max_bytes: int = MAX_READ) -> bytes:
-        if self._kept:
-            data, self._kept = self._kept[:max_bytes], self._kept[max_bytes:]
-            return data
-        return super().receive_nowait(max_bytes)
 
     async def receive(self, max_bytes: int = MAX_READ) -> bytes:
         return await self.receive_before(math.inf, max_bytes)

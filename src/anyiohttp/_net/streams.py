@@ -157,6 +157,7 @@ class SocketStream(NetworkStream):
         self._send = sock.send
         self._unsent = memoryview(b"")
         self._sent_since_yield = 0
+        self._kept = b""  # was in the hands of a wait that was cancelled
         self._closed = False
         self._poller: select.poll | None = None
 
@@ -165,7 +166,7 @@ class SocketStream(NetworkStream):
 
     @property
     def silent(self) -> bool:
-        if self._closed or not _HAS_POLL:
+        if self._closed or self._kept or not _HAS_POLL:
             return False
         # Asks the same of the kernel as a read would, without the price of two exceptions.
         poller = self._poller
@@ -177,6 +178,9 @@ class SocketStream(NetworkStream):
     def receive_nowait(self, max_bytes: int = MAX_READ) -> bytes:
         if self._closed:
             raise anyio.ClosedResourceError
+        if self._kept:
+            data, self._kept = self._kept[:max_bytes], self._kept[max_bytes:]
+            return data
         try:
             data = self._recv(max_bytes)
         except (BlockingIOError, InterruptedError):
@@ -194,7 +198,11 @@ class SocketStream(NetworkStream):
         except anyio.WouldBlock:
             pass
         else:
-            await cancel_shielded_checkpoint()
+            try:
+                await cancel_shielded_checkpoint()
+            except BaseException:  # asyncio's own cancellation passes through the shield
+                self._kept = data + self._kept
+                raise
             return data
         while True:
             await anyio.wait_readable(self._socket)

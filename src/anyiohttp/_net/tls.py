@@ -126,6 +126,7 @@ class TLSStream(NetworkStream):
         self._source: SessionSource | None = None
         self.on_session: Callable[[SessionSource], None] | None = None
         self._more = False  # there may be something to decrypt before the transport is read
+        self._kept = b""  # was in the hands of a wait that was cancelled
         self._ended = False  # the peer has said goodbye
         self._unflushed = False  # the transport holds records that it has not sent
         self._flushing = anyio.Lock()
@@ -193,7 +194,12 @@ class TLSStream(NetworkStream):
                 raise DeadlinePassed
             data = self._decrypt(max_bytes)
             if data:
-                await cancel_shielded_checkpoint()
+                try:
+                    await cancel_shielded_checkpoint()
+                except BaseException:  # asyncio's own cancellation passes through the shield
+                    self._kept = data + self._kept
+                    self._more = True
+                    raise
                 return data
         while True:
             if self._outgoing.pending:
@@ -209,6 +215,9 @@ class TLSStream(NetworkStream):
         A read that finds nothing costs an exception. It is spared where it is known that nothing
         is left: OpenSSL takes from the buffer only the record that it decrypts.
         """
+        if self._kept:
+            data, self._kept = self._kept[:max_bytes], self._kept[max_bytes:]
+            return data
         room = min(max_bytes, _RECORD)
         data = self._decrypt_record(room)
         if not data:

@@ -129,6 +129,7 @@ class MemoryStream(NetworkStream):
         self._outgoing = outgoing
         self._name = name
         self._unsent = memoryview(b"")
+        self._kept = b""  # was in the hands of a wait that was cancelled
         self._closed = False
 
     def __repr__(self) -> str:
@@ -142,6 +143,9 @@ class MemoryStream(NetworkStream):
     def receive_nowait(self, max_bytes: int = MAX_READ) -> bytes:
         if self._closed:
             raise anyio.ClosedResourceError
+        if self._kept:
+            data, self._kept = self._kept[:max_bytes], self._kept[max_bytes:]
+            return data
         incoming = self._incoming
         if incoming.holds_bytes:
             return incoming.read(max_bytes)
@@ -158,7 +162,11 @@ class MemoryStream(NetworkStream):
         except anyio.WouldBlock:
             pass
         else:
-            await cancel_shielded_checkpoint()
+            try:
+                await cancel_shielded_checkpoint()
+            except BaseException:  # asyncio's own cancellation passes through the shield
+                self._kept = data + self._kept
+                raise
             return data
         while True:
             await self._incoming.wait_readable()

@@ -101,12 +101,8 @@ class Upload:
         except Exception as exc:
             self._engine.reset(state, Failure("", upload=exc))
             self._wire.queued()
-        except BaseException:
-            # The block ends. Without the rest of the request, the response is of no use.
-            self._engine.reset(state, Failure("lost the rest of the request"))
-            self._wire.queued()
-            raise
         finally:
+            # If it was cancelled, so was the block, which resets the stream itself.
             self._owned_ended.set()
 
     async def _beside_listener(self, body: BodySource, first: bytes) -> None:

@@ -167,16 +167,15 @@ class Wire:
             return
         try:
             if self._stuck_since is None:
-                data = await self._receive(deadline)
+                self._feed(await self._receive(deadline))
             else:
-                data = await self._receive_while_flushing(deadline)
+                await self._receive_while_flushing(deadline)
         except StreamFailed as exc:
             self._failed(exc)
-        else:
-            if data:
-                self._feed(data)
 
     def _feed(self, data: bytes) -> None:
+        if not data:
+            return
         self.heard = time.monotonic()
         self._engine.feed(data)
         if self._engine.failure is not None:
@@ -193,19 +192,18 @@ class Wire:
                 self._reading = None
         return data
 
-    async def _receive_while_flushing(self, deadline: float) -> bytes:
-        data = b""
+    async def _receive_while_flushing(self, deadline: float) -> None:
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._flush)
             try:
-                data = await self._receive(deadline)
+                # Fed at once: leaving the group may be cancelled, and what came must not be lost.
+                self._feed(await self._receive(deadline))
             except (DeadlinePassed, StreamFailed) as exc:
                 failure = exc  # out of the group by itself
             tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure
-        return data
 
     async def _flush(self) -> None:
         """Send what the stream holds and what is queued meanwhile, then end the wait for bytes."""

@@ -175,7 +175,7 @@ class _Connection:
         if isinstance(event, ConnectionTerminated):
             raise anyio.EndOfStream
         number = getattr(event, "stream_id", 0)
-        if isinstance(event, RequestReceived):
+        if isinstance(event, RequestReceived) and not self._over:
             state = self._streams[number] = _Stream()
             self._on_request()
             tasks.start_soon(self._serve, number, state, event)
@@ -203,9 +203,10 @@ class _Connection:
                 self._h2.reset_stream(number, ErrorCodes.NO_ERROR)
                 await self._flush()
             if response.close:
-                await self._send(GoAwayFrame(0, last_stream_id=number).serialize())
-            if response.close or response.silent_close:
                 self._over = True
+                last = self._h2.highest_inbound_stream_id
+                await self._send(GoAwayFrame(0, last_stream_id=last).serialize())
+            self._over = self._over or response.silent_close
         except _GONE:
             pass
         finally:
