@@ -429,6 +429,28 @@ async def test_headers_changed_at_the_start_are_sent(network: MemoryNetwork) -> 
         assert session.headers == {"X-Own": "1"}
 
 
+async def test_a_request_class_has_the_changed_headers(network: MemoryNetwork) -> None:
+    made: list[CIMultiDict[str]] = []
+
+    class Request(anyiohttp.ClientRequest):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            made.append(self.headers)
+
+    config = TraceConfig()
+
+    @config.on_request_start
+    async def change(session: object, context: object, params: Any) -> None:
+        params.headers["X-Added"] = "yes"
+
+    async with (
+        session_of(network, config, request_class=Request) as session,
+        session.get("get") as response,
+    ):
+        assert response.headers["X-Saw"] == "yes"
+    assert all(headers["X-Added"] == "yes" for headers in made)
+
+
 # --- failures ---
 
 

@@ -64,13 +64,13 @@ class RequestTrace:
         self.method = ""
         self.url = URL()
 
-    async def start(self, method: str, url: URL, headers: CIMultiDict[str]) -> CIMultiDict[str]:
-        """Tell that the request begins, and return the fields it is to be sent with.
+    async def start(self, method: str, url: URL, headers: CIMultiDict[str]) -> None:
+        """Tell that the request begins.
 
         Args:
             method: of the request.
             url: of the request.
-            headers: all fields; those that are not the user's own are left alone.
+            headers: all fields; what listeners change of the user's own is changed here.
 
         Only who has heard this without raising is told anything else.
         """
@@ -79,14 +79,16 @@ class RequestTrace:
         self.at_hop(method, url)
         own = self.headers
         automatic = [(name, value) for name, value in headers.items() if name not in own]
+        before = own.copy()
         for config in self._configs:
             context = config.trace_config_ctx(trace_request_ctx=self._context)
             params = TraceRequestStartParams(method, url, own)
             await config.on_request_start.send(self._session, context, params)
             self._listeners.append((config, context))
-        fields = own.copy()
-        fields.extend((name, value) for name, value in automatic if name not in own)
-        return fields
+        if own != before:
+            headers.clear()
+            headers.extend(own)
+            headers.extend((name, value) for name, value in automatic if name not in own)
 
     def at_hop(self, method: str, url: URL, dropped: Sequence[str] = ()) -> None:
         """Note which hop the request is at, and which fields a redirect has dropped."""

@@ -21,8 +21,9 @@ class Trace:
         trace = request.trace
         assert trace is not None
         try:
-            request.begin_hop()  # what listeners change is for this request only
-            request.headers = await trace.start(request.method, request.url, request.headers)
+            if request.lines is not None:
+                request.begin_hop()  # what listeners change is for this request only
+            await trace.start(request.method, request.url, request.headers)
             response = await handle(request)
             try:
                 await trace.ended(response)

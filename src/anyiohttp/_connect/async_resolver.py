@@ -66,11 +66,15 @@ class AsyncResolver(AbstractResolver):
                 host, family=family, port=port, type=socket.SOCK_STREAM
             )
         except self._aiodns.error.DNSError as exc:
-            number, *text = exc.args
-            code = socket.EAI_NONAME if number in _NO_SUCH_NAME else socket.EAI_AGAIN
-            raise socket.gaierror(code, str(text[0]) if text else "DNS lookup failed") from exc
+            code = socket.EAI_AGAIN
+            if exc.args and exc.args[0] in _NO_SUCH_NAME:
+                code = socket.EAI_NONAME
+            text = str(exc.args[1]) if len(exc.args) > 1 else "DNS lookup failed"
+            raise socket.gaierror(code, text) from exc
         except ValueError as exc:  # such as UnicodeError
             raise socket.gaierror(socket.EAI_NONAME, f"{host!r} is not a host name") from exc
+        if not answer.nodes:
+            raise socket.gaierror(socket.EAI_NONAME, "DNS lookup failed")
         return [
             ResolveResult(
                 hostname=host,
