@@ -73,6 +73,15 @@ def proof(session: nox.Session) -> None:
 
 
 @nox.session
+def downloads_proof(session: nox.Session) -> None:
+    """Kill, resume and time downloads of a GiB from nginx (--size MiB, --to DIRECTORY, …)."""
+    install(session, "test")
+    env = {"ANYIOHTTP_PROOF": "1"}
+    session.run("python", "-m", "pytest", "-q", "tests/downloads/test_cancellation.py", env=env)
+    session.run("python", "-m", "tests.downloads.proof", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure beside other clients, print the table and write benchmarks/RESULTS.md."""
     install(session, "bench")
