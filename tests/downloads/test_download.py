@@ -97,6 +97,21 @@ async def test_a_stalled_connection_loses_its_work(tmp_path: Path) -> None:
     assert result.failures == 0
 
 
+async def test_a_slow_connection_gives_of_its_work(tmp_path: Path) -> None:
+    """The fast one takes a part of what the slow one has asked for already."""
+    tuning = Tuning(request=SIZE, splitting=Splitting(least=50_000, patience=0.05), poll=0.02)
+    slow = Faults(split=range(0, 2 * SIZE, 50_000), drip=0.01)
+    async with Stage(Origin(DATA)) as stage:
+        stage.listener.faults = lambda number: slow if number == 1 else Faults()
+        job = replace(job_from(stage.url, tmp_path / "file", {"connections": 2}), tuning=tuning)
+        result = await Download(stage.session, job).run()
+    assert (tmp_path / "file").read_bytes() == DATA
+    assert (result.received, result.failures) == (SIZE, 0)
+    # Some bytes were asked for twice, of the slow one and then of the fast one.
+    spans = [str(each.range)[6:].split("-") for each in stage.origin.asked]
+    assert sum(int(end) + 1 - int(start) for start, end in spans) > SIZE
+
+
 async def test_a_server_without_ranges(tmp_path: Path) -> None:
     async with Stage(Origin(DATA, ranges=False)) as stage:
         await stage.session.download(stage.url, tmp_path / "file", connections=4)
@@ -637,6 +652,18 @@ async def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
             with pytest.raises(DownloadFileError, match="make the directory first"):
                 await stage.session.download(stage.url, path)
     assert names(tmp_path) == []
+
+
+async def test_a_disk_that_is_full(tmp_path: Path, small_disk: None) -> None:
+    """It is known at once where the size is known, and later where it is not."""
+    async with Stage(Origin(DATA)) as stage, assert_no_leaks(stage.session, stage.network):
+        with pytest.raises(DownloadFileError, match="cannot make room for it"):
+            await stage.session.download(stage.url, tmp_path / "file", connections=2)
+        assert names(tmp_path) == []
+        stage.origin.chunked = True
+        with pytest.raises(DownloadFileError, match="cannot write it"):
+            await stage.session.download(stage.url, tmp_path / "file")
+        assert "file" not in names(tmp_path)
 
 
 # --- only what is new ---

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -176,6 +175,24 @@ def test_a_part_that_is_somebody_elses(tmp_path: Path) -> None:
     assert (tmp_path / "file.part").read_text() == "a browser's"
 
 
+@pytest.mark.parametrize("left", ["empty", "begun"])
+def test_a_part_that_belongs_to_another_user(
+    tmp_path: Path, left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if left == "begun":
+        part = begun(tmp_path / "file")
+        part.write([Block(0, [DATA])])
+        part.close()
+    else:
+        (tmp_path / "file.part").touch()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    again = PartFile(tmp_path / "file")
+    with pytest.raises(DownloadFileError, match="another user"):
+        again.open()
+    again.close()
+    assert "file.part" in names(tmp_path)
+
+
 def test_a_part_that_has_become_shorter_is_not_believed(tmp_path: Path) -> None:
     part = begun(tmp_path / "file")
     part.write([Block(0, [DATA])])
@@ -238,16 +255,7 @@ def test_a_directory_in_the_way_of_the_name(tmp_path: Path) -> None:
     assert names(tmp_path) == ["file", "file.part", "file.part.journal"]
 
 
-@pytest.fixture
-def _small_disk() -> object:
-    """Files of at most 100,000 bytes: what a full disk says, without one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@pytest.mark.usefixtures("_small_disk")
+@pytest.mark.usefixtures("small_disk")
 def test_no_room_for_it(tmp_path: Path) -> None:
     part = PartFile(tmp_path / "file")
     part.open()
@@ -258,7 +266,7 @@ def test_no_room_for_it(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-@pytest.mark.usefixtures("_small_disk")
+@pytest.mark.usefixtures("small_disk")
 def test_no_more_room(tmp_path: Path) -> None:
     part = begun(tmp_path / "file", Identity("key", None, '"v1"'))
     part.write([Block(0, [bytes(90_000)])])

@@ -118,6 +118,7 @@ class PartFile:
             self._file = self._open_locked()
             size = os.fstat(self._file).st_size
             try:
+                _check_owner(self._file, self.part)
                 recorded = self._read_journal()
             except BaseException:
                 self._close_files()  # and leave it alone
@@ -148,6 +149,7 @@ class PartFile:
     def _read_journal(self) -> Recorded | None:
         try:
             with self.journal.open("rb") as file:
+                _check_owner(file.fileno(), self.journal)
                 return decode(file.read(2 * _MAX_JOURNAL), self._boot)
         except FileNotFoundError:
             if os.fstat(self._file).st_size:
@@ -372,6 +374,14 @@ def file_error(exc: OSError, doing: str, path: Path) -> DownloadFileError:
     text = f"cannot {doing} it: {exc.strerror or exc}"
     hint = _HINTS.get(number)
     return DownloadFileError(number, f"{text}; {hint}" if hint else text, str(path))
+
+
+def _check_owner(file: int, path: Path) -> None:
+    """Refuse what another user has put there: its bytes would become part of the file."""
+    if hasattr(os, "geteuid") and os.fstat(file).st_uid != os.geteuid():
+        raise DownloadFileError(
+            errno.EPERM, "it belongs to another user: move it away", os.fspath(path)
+        )
 
 
 def _boot_id() -> str:

@@ -257,6 +257,7 @@ class Transfer:
         )
         check = Hash(promised.algorithm, segment.position) if promised is not None else None
         buffer = BlockBuffer(self._writer, segment.position, self._job.block, check)
+        whole = False
         with anyio.CancelScope() as scope:
             self._scopes[segment] = scope
             try:
@@ -264,7 +265,7 @@ class Transfer:
             finally:
                 del self._scopes[segment]
                 buffer.flush()
-        if scope.cancelled_caught or not whole:
+        if not whole:
             return
         if opened.response.status != 206 and opened.response.trailers:
             self.promised += digests_of_whole(200, opened.response.trailers)
