@@ -180,6 +180,8 @@ class FaultyStream(NetworkStream):
                 self._sent += skipped
                 self._unsent = self._unsent[skipped:]
             clear = self._stream.try_send(garbage)
+        if position in (faults.reset_at, faults.end_at):
+            self._unsent = memoryview(b"")  # whoever sends after this is not told to wait
         if position == faults.reset_at:
             self._transport.reset()
             raise anyio.BrokenResourceError from _os_error(errno.ECONNRESET)
