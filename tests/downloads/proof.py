@@ -105,26 +105,30 @@ def hash_of(path: Path) -> str:
 
 
 def one_connection(server: FileServer, size: int, target: Path, runs: int) -> bool:
-    """Compare one connection with ``curl -O``, and look at the memory."""
+    """Compare one connection with ``curl -O``, and look at the memory.
+
+    They take turns, and the best of each counts: what else the machine does is nobody's merit.
+    """
     make_file(server.directory / "one.bin", size)
     url = server.url / "one.bin"
-    curl = min(timed(["curl", "-sS", "-o", str(target), str(url)], target) for _ in range(runs))
+    curl: list[float] = []
+    results: dict[str, list[dict[str, float]]] = {backend: [] for backend in BACKENDS}
+    for _ in range(runs):
+        curl.append(timed(["curl", "-sS", "-o", str(target), str(url)], target))
+        for backend in BACKENDS:
+            results[backend].append(complete(command(backend, url, target, 1)))
+            target.unlink()
     good = True
     for backend in BACKENDS:
-        target.unlink(missing_ok=True)
-        results = []
-        for _ in range(runs):
-            results.append(complete(command(backend, url, target, 1)))
-            target.unlink()
-        seconds = min(result["seconds"] for result in results)
-        peak = max(result["peak"] for result in results) / MIB
-        ratio = curl / seconds
+        seconds = min(result["seconds"] for result in results[backend])
+        peak = max(result["peak"] for result in results[backend]) / MIB
+        ratio = min(curl) / seconds
         fine = ratio >= 0.6 and peak <= 64
         good &= fine
         print(
             f"{backend:8} one connection into {target.parent}: {size / MIB / seconds:.0f} MiB/s, "
-            f"curl {size / MIB / curl:.0f} MiB/s, ratio {ratio:.2f}, peak memory {peak:.0f} MiB, "
-            f"{'ok' if fine else 'FAILED'}",
+            f"curl {size / MIB / min(curl):.0f} MiB/s, ratio {ratio:.2f}, peak memory "
+            f"{peak:.0f} MiB, {'ok' if fine else 'FAILED'}",
             flush=True,
         )
     return good
@@ -179,7 +183,7 @@ def main() -> int:
             size = options.size * MIB
             good &= resume_after_kills(server, size, target, options.kills, options.seed)
         if options.only in ("", "one"):
-            good &= one_connection(server, options.size * MIB, target, 3)
+            good &= one_connection(server, options.size * MIB, target, 5)
         if options.only in ("", "four"):
             good &= four_connections(server, 128 * MIB, target, 8 * MIB)
     print("all passed" if good else "FAILED")
