@@ -225,10 +225,13 @@ class ChunkedBody(FramedBody):
             )
 
 
+_LENGTH = Delimiter.LENGTH
+
+
 def body_for(framing: ResponseFraming, limits: MessageLimits) -> FramedBody:
     """Return a body that is read as ``framing`` says."""
     delimiter = framing.delimiter
-    if delimiter is Delimiter.LENGTH:
+    if delimiter is _LENGTH:
         return LengthBody(framing.length)
     if delimiter is Delimiter.CHUNKED:
         return ChunkedBody(limits)

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = ("HTTP11Connection",)
 
+_END = Delimiter.END
+
 #: Up to this size a body at hand goes out together with its head.
 SMALL_BODY = 64 * 1024
 
@@ -137,7 +139,8 @@ class HTTP11Connection(HTTPConnection):
         )
         if not sent:
             exchange.request_sent = False
-        exchange.delimited = framing.delimiter is not Delimiter.END
+        if framing.delimiter is _END:
+            exchange.delimited = False
         return exchange
 
     # --- what an exchange tells us ---

@@ -11,13 +11,13 @@ a connection whose next byte could belong to either message is not used again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
-from typing import AnyStr, NamedTuple
+from typing import NamedTuple
 
 from ...exceptions import InvalidRequestError
-from ..base import HTTP_11, RequestHead, ResponseHead
+from ..base import HTTP_11, RawHeaders, RequestHead, ResponseHead
 
 __all__ = (
     "Control",
@@ -32,14 +32,13 @@ __all__ = (
 
 #: The fields of a request that decide how it is sent, by lower-case name.
 Control = Mapping[str, list[str]]
+#: The same for a response.
+ResponseControl = Mapping[bytes, list[bytes]]
 
 _REQUEST_CONTROL = frozenset(
     {"connection", "content-length", "expect", "host", "transfer-encoding"}
 )
 _RESPONSE_CONTROL = frozenset({b"connection", b"content-length", b"transfer-encoding"})
-#: How long those names are: most others need not be put in lower case to be told apart.
-_REQUEST_SIZES = frozenset(map(len, _REQUEST_CONTROL))
-_RESPONSE_SIZES = frozenset(map(len, _RESPONSE_CONTROL))
 
 #: Methods that are expected to carry content, so that its absence is said (RFC 9110 8.6).
 _METHODS_WITH_CONTENT = frozenset({"PATCH", "POST", "PUT"})
@@ -60,6 +59,10 @@ class Delimiter(Enum):
     CHUNKED = "the last chunk"
     END = "the end of the connection"
     TUNNEL = "the connection is no longer HTTP"
+
+
+# On Python 3.11 a member takes long to be had from its class.
+_LENGTH = Delimiter.LENGTH
 
 
 class ResponseFraming(NamedTuple):
@@ -94,7 +97,37 @@ class RequestFraming(NamedTuple):
 
 def request_control(head: RequestHead) -> Control:
     """Return the fields of a request that decide how it is sent."""
-    return _control(head.headers, _REQUEST_CONTROL, _REQUEST_SIZES)
+    found: dict[str, list[str]] = {}
+    for name, value in head.headers:
+        lower = _request_name(name)
+        if lower is not None:
+            found.setdefault(lower, []).append(value)
+    return found
+
+
+def response_control(headers: RawHeaders) -> ResponseControl:
+    """Return the fields of a response that decide how it is read."""
+    found: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        lower = _response_name(name)
+        if lower is not None:
+            found.setdefault(lower, []).append(value)
+    return found
+
+
+# The same few names come again and again; these are asked for each of them.
+
+
+@lru_cache(maxsize=256)
+def _request_name(name: str) -> str | None:
+    lower = name.lower()
+    return lower if lower in _REQUEST_CONTROL else None
+
+
+@lru_cache(maxsize=256)
+def _response_name(name: bytes) -> bytes | None:
+    lower = name.lower()
+    return lower if lower in _RESPONSE_CONTROL else None
 
 
 def request_framing(
@@ -113,6 +146,8 @@ def request_framing(
 
     A Content-Length of the caller's bounds the body: what is longer is cut, as in aiohttp.
     """
+    if not (control or has_body or head.chunked) and head.method not in _METHODS_WITH_CONTENT:
+        return _NO_BODY
     lengths = control.get("content-length")
     chunked = _wants_chunks(head, control)
     if lengths and chunked:
@@ -176,7 +211,7 @@ def response_framing(
     status = response.status
     if status == 101 or (request.method == "CONNECT" and 200 <= status < 300):
         return _TUNNEL
-    fields = _control(response.headers, _RESPONSE_CONTROL, _RESPONSE_SIZES)
+    fields = response_control(response.headers)
     keep_alive = _keeps_alive(request, control, response, fields)
     codings = fields.get(b"transfer-encoding")
     lengths = fields.get(b"content-length")
@@ -193,7 +228,7 @@ def response_framing(
             keep_alive = keep_alive and response.version >= HTTP_11
             return ResponseFraming(Delimiter.CHUNKED, 0, keep_alive)
     elif lengths:
-        return ResponseFraming(Delimiter.LENGTH, _received_length(lengths), keep_alive)
+        return ResponseFraming(_LENGTH, _received_length(lengths), keep_alive)
     if not request.read_until_eof:
         return ResponseFraming(Delimiter.NOTHING, 0, keep_alive=False)
     return ResponseFraming(Delimiter.END, 0, keep_alive=False)
@@ -227,35 +262,30 @@ def _keeps_alive(
     request: RequestHead,
     control: Control,
     response: ResponseHead,
-    fields: Mapping[bytes, list[bytes]],
+    fields: ResponseControl,
 ) -> bool:
     """RFC 9112 9.3, for both sides of the exchange."""
-    asked = control.get("connection")
+    asked = control.get("connection") if control else None
     if asked and "close" in _tokens(",".join(asked)):
         return False
     said = fields.get(b"connection")
-    tokens = _tokens(b",".join(said).decode("latin-1")) if said else frozenset[str]()
+    tokens = _said(said[0] if len(said) == 1 else b",".join(said)) if said else _NO_TOKENS
     if "close" in tokens:
         return False
-    if request.version >= HTTP_11 and response.version >= HTTP_11:
+    if response.version is HTTP_11 and request.version >= HTTP_11:
         return True
     return "keep-alive" in tokens
+
+
+_NO_TOKENS: frozenset[str] = frozenset()
+
+
+@lru_cache(maxsize=64)
+def _said(value: bytes) -> frozenset[str]:
+    return _tokens(value.decode("latin-1"))
 
 
 @lru_cache(maxsize=64)
 def _tokens(value: str) -> frozenset[str]:
     """Return the options of a ``Connection`` field; few different ones are ever seen."""
     return frozenset(option.strip(" \t").lower() for option in value.split(","))
-
-
-def _control(
-    headers: Iterable[tuple[AnyStr, AnyStr]], wanted: frozenset[AnyStr], sizes: frozenset[int]
-) -> dict[AnyStr, list[AnyStr]]:
-    found: dict[AnyStr, list[AnyStr]] = {}
-    for name, value in headers:
-        if len(name) in sizes and (lower := name.lower()) in wanted:
-            if lower in found:
-                found[lower].append(value)
-            else:
-                found[lower] = [value]
-    return found
