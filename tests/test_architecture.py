@@ -329,6 +329,7 @@ _SEEN_ELSEWHERE = {
     ("_message.reader", "asyncio"),
     ("_net.alarms", "asyncio"),
     ("_net.asyncio_streams", "asyncio"),
+    ("_net.uvloop_streams", "asyncio"),
     ("abc", "socket"),
     ("testing.cancellation", "asyncio"),  # whose own ways to cancel are tried, too
     ("typedefs", "socket"),

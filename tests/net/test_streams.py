@@ -11,7 +11,7 @@ from anyio import to_thread
 from anyio.abc import SocketAttribute
 from anyio.lowlevel import checkpoint
 
-from anyiohttp._net.sockets import socket_stream
+from anyiohttp._net.sockets import open_stream, socket_stream
 from anyiohttp._net.streams import DeadlinePassed, SocketStream
 
 pytestmark = pytest.mark.anyio
@@ -19,12 +19,20 @@ pytestmark = pytest.mark.anyio
 Pair = tuple[SocketStream, socket.socket]
 
 
-@pytest.fixture(params=[SocketStream, socket_stream], ids=["any loop", "this loop"])
+async def any_loop(sock: socket.socket) -> SocketStream:
+    return SocketStream(sock)
+
+
+async def this_loop(sock: socket.socket) -> SocketStream:
+    return socket_stream(sock)
+
+
+@pytest.fixture(params=[any_loop, this_loop, open_stream])
 async def pair(request: pytest.FixtureRequest, anyio_backend: object) -> AsyncIterator[Pair]:
-    """The stream that works on every event loop, and the one that suits this one best."""
+    """The stream that works on every event loop, and those that suit this one best."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    stream = request.param(ours)
+    stream = await request.param(ours)
     yield stream, theirs
     theirs.close()
     stream.abort()

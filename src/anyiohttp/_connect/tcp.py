@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import anyio
 from anyio.abc import TaskGroup
 
-from .._net.sockets import socket_stream
+from .._net.sockets import open_stream
 from .._net.streams import NetworkStream
 from ..abc import ResolveResult
 from ..typedefs import AddrInfoType, SocketFactoryType
@@ -186,7 +186,7 @@ class _Race:
 async def _connected(address: ResolveResult, options: TCPOptions) -> NetworkStream:
     if options.connect is not None:
         return await options.connect(address)
-    return socket_stream(await connect_socket(address, options))
+    return await open_stream(await connect_socket(address, options))
 
 
 async def connect_socket(address: ResolveResult, options: TCPOptions) -> socket.socket:

@@ -13,7 +13,7 @@ import socket
 
 import anyio
 
-from .._net.sockets import socket_stream
+from .._net.sockets import open_stream
 from .._net.streams import NetworkStream
 
 __all__ = ("open_unix",)
@@ -44,7 +44,7 @@ async def open_unix(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -
     except BaseException:
         sock.close()
         raise
-    return socket_stream(sock)
+    return await open_stream(sock)
 
 
 async def _connect(sock: socket.socket, path: str | bytes) -> None:

@@ -14,7 +14,7 @@ from anyio.lowlevel import current_token
 
 from .streams import SocketStream
 
-__all__ = ("socket_stream",)
+__all__ = ("open_stream", "socket_stream")
 
 
 def socket_stream(sock: socket.socket) -> SocketStream:
@@ -31,3 +31,23 @@ def socket_stream(sock: socket.socket) -> SocketStream:
         if loop is not None:
             return AsyncioSocketStream(sock, loop)
     return SocketStream(sock)
+
+
+async def open_stream(sock: socket.socket) -> SocketStream:
+    """Return the fastest stream over a connected socket that the running event loop has.
+
+    Args:
+        sock: connected and non-blocking; the stream owns it from now on.
+
+    A cancellation closes the socket.
+    """
+    uvloop = sys.modules.get("uvloop")
+    if uvloop is not None:
+        from .uvloop_streams import UvloopSocketStream
+
+        loop = current_token().native_token
+        if isinstance(loop, uvloop.Loop):
+            stream = UvloopSocketStream(sock, loop)
+            await stream.open()
+            return stream
+    return socket_stream(sock)

@@ -1,0 +1,227 @@
+"""The socket stream on uvloop, whose own transports read for a third of what its readers cost.
+
+Knows: asyncio's protocols and transports, as uvloop has them.
+Must not know: anything that `streams` does not.
+Called by: `sockets.open_stream`.
+
+The transport reads as long as it may, and what it reads when nobody waits is kept here, up to
+`_MOST_KEPT`: then it pauses. So the probe at check-out asks twice: whether something was read, and
+whether something is in the kernel. Sending goes past the transport to the socket, as long as the
+kernel takes it; the transport has only what `flush` waits for.
+
+uvloop looks at the sockets before it runs what is scheduled, and anyio delivers a cancellation by
+what is scheduled: a peer that always has something to say would keep it out. So each read first
+asks whether it is cancelled, but for the first one after something was sent: its answer takes
+longer than the loop's next turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from typing import cast
+
+import anyio
+from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
+
+from .alarms import alarms_of
+from .streams import MAX_READ, DeadlinePassed, SocketStream
+
+__all__ = ("UvloopSocketStream",)
+
+_MOST_KEPT = MAX_READ
+
+
+class UvloopSocketStream(SocketStream, asyncio.Protocol):
+    """A connected TCP or unix socket on a uvloop event loop; `open` it before anything else.
+
+    Args:
+        sock: connected and non-blocking; the stream owns it from now on.
+        loop: the running event loop; the stream is never used on another.
+    """
+
+    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(sock)
+        self._loop = loop
+        self._alarms = alarms_of(loop)
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[bytes] | None = None
+        self._wanted = MAX_READ
+        self._kept = b""  # read when nobody waited
+        self._paused = False
+        self._ended = False
+        self._failure: Exception | None = None
+        self._answering = False  # nothing was received since something was sent
+        self._writing: asyncio.Future[None] | None = None
+        self._full = False
+
+    async def open(self) -> None:
+        """Hand the socket to the loop. A cancellation closes it."""
+        loop, sock = self._loop, self._socket
+        try:
+            if sock.family == getattr(socket, "AF_UNIX", None):
+                await loop.create_unix_connection(lambda: self, sock=sock)
+            else:
+                await loop.create_connection(lambda: self, sock=sock)
+        except BaseException:
+            self.abort()
+            raise
+
+    # --- what the transport calls ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's are of a class of their own.
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=0)
+
+    def data_received(self, data: bytes) -> None:
+        waiter = self._waiter
+        if waiter is not None and not self._kept and not waiter.done():
+            if len(data) > self._wanted:
+                data, self._kept = data[: self._wanted], data[self._wanted :]
+            waiter.set_result(data)
+            return
+        self._kept += data
+        if len(self._kept) >= _MOST_KEPT and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        self._ended = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(b"")
+        return True  # the transport stays open for what is still to be sent
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended = True
+        if not self._closed:
+            self._failure = exc
+        lost = anyio.ClosedResourceError() if self._closed else exc or anyio.EndOfStream()
+        for waiter in (self._waiter, self._writing):
+            if waiter is not None and not waiter.done():
+                waiter.set_exception(lost)
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        if self._writing is not None and not self._writing.done():
+            self._writing.set_result(None)
+
+    # --- receiving ---
+
+    @property
+    def silent(self) -> bool:
+        return not self._kept and not self._ended and super().silent
+
+    def receive_nowait(self, max_bytes: int = MAX_READ) -> bytes:
+        if self._closed:
+            raise anyio.ClosedResourceError
+        data = self._kept
+        if data:
+            self._kept = data[max_bytes:]
+            if self._paused and not self._kept and self._transport is not None:
+                self._paused = False
+                self._transport.resume_reading()
+            return data[:max_bytes]
+        if self._failure is not None:
+            raise self._failure
+        if self._ended:
+            raise anyio.EndOfStream
+        return super().receive_nowait(max_bytes)
+
+    async def receive(self, max_bytes: int = MAX_READ) -> bytes:
+        return await self.receive_before(math.inf, max_bytes)
+
+    async def receive_before(self, deadline: float, max_bytes: int = MAX_READ) -> bytes:
+        if deadline != math.inf and self._loop.time() >= deadline:
+            raise DeadlinePassed
+        if self._kept or not self._answering:
+            await checkpoint_if_cancelled()
+        self._answering = False
+        if self._kept or self._ended or self._closed:
+            data = self.receive_nowait(max_bytes)
+            await self._let_others_run(data)
+            return data
+        if self._waiter is not None:
+            raise anyio.BusyResourceError("reading from")
+        waiter: asyncio.Future[bytes] = self._loop.create_future()
+        self._waiter = waiter
+        self._wanted = max_bytes
+        try:
+            if deadline != math.inf:
+                self._alarms.set(self._loop, deadline, waiter)
+            data = await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._kept = waiter.result() + self._kept
+            raise
+        finally:
+            self._waiter = None
+            if deadline != math.inf:
+                self._alarms.clear(deadline, waiter)
+        if not data:
+            raise anyio.EndOfStream
+        return data
+
+    async def _let_others_run(self, data: bytes) -> None:
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self._kept = data + self._kept
+            raise
+
+    # --- sending ---
+
+    def try_send(self, data: bytes | bytearray | memoryview) -> bool:
+        if self._failure is not None:
+            raise self._failure
+        if self._writing is not None:
+            raise anyio.BusyResourceError("writing to")
+        self._answering = True
+        return super().try_send(data)
+
+    async def flush(self) -> None:
+        self._sent_since_yield = 0
+        if self._writing is not None:
+            raise anyio.BusyResourceError("writing to")
+        if not self._unsent:
+            await checkpoint()
+            return
+        await checkpoint_if_cancelled()
+        if self._closed or self._transport is None:
+            raise anyio.ClosedResourceError
+        self._writing = writing = self._loop.create_future()
+        try:
+            self._transport.write(bytes(self._unsent))
+            if self._full:
+                await writing
+        finally:
+            self._writing = None
+            self._unsent = memoryview(b"")
+
+    # --- ending ---
+
+    def abort(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._kept = b""
+        for waiter in (self._waiter, self._writing):
+            if waiter is not None and not waiter.done():
+                waiter.set_exception(anyio.ClosedResourceError())
+        transport, self._transport = self._transport, None
+        if transport is None:
+            self._socket.close()
+            return
+        try:
+            # The loop closes the socket in its next turn; the peer is told now.
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the peer was faster
+        try:
+            transport.abort()
+        except RuntimeError:
+            pass  # the loop was closed, and the socket with it
