@@ -188,6 +188,8 @@ async def test_not_usable_after_the_peer_has_spoken_or_gone():
             gate.set()
             await anyio.wait_all_tasks_blocked()
             assert not client.connection.usable()
+            # The probe has taken the only byte there was; that is not forgotten.
+            assert not client.connection.usable()
 
 
 async def test_requests_of_http_1_0():

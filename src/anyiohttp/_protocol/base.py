@@ -254,7 +254,8 @@ class HTTPConnection(ABC):
     @abstractmethod
     def usable(self) -> bool:
         """Probe an idle connection at check-out: whether the peer has neither closed it nor sent
-        anything that nobody asked for. Synchronous; touches the socket once.
+        anything that nobody asked for. Synchronous; touches the socket once. Whatever was not
+        usable once never is again.
         """
 
     @abstractmethod

@@ -77,7 +77,10 @@ class HTTP11Connection(HTTPConnection):
         return f"<HTTP11Connection {state} over {self.stream!r}>"
 
     def usable(self) -> bool:
-        return self.capacity > 0 and self.stream.quiet
+        if self.capacity > 0 and self.stream.quiet:
+            return True
+        self.capacity = 0  # the probe has taken what it found: the next one might find nothing
+        return False
 
     def reserve(self) -> None:
         assert not self.in_flight, "HTTP/1.1 carries one exchange at a time"
