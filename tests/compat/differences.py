@@ -88,6 +88,21 @@ CLASSES = (
         "tells a response that is no HTTP from one that means failure",
     ),
     MoreExact(
+        "ClientResponseError",
+        ("ClientError",),
+        "a challenge that cannot be answered comes with its response's status and headers",
+    ),
+    MoreExact(
+        "MalformedMultipartError",
+        ("ValueError", "RuntimeError"),
+        "every error of ours is a ClientError too",
+    ),
+    MoreExact(
+        "UnknownCodingError",
+        ("RuntimeError",),
+        "every error of ours is a ClientError too",
+    ),
+    MoreExact(
         "StreamConsumedError",
         ("RuntimeError",),
         "every error of ours is a ClientError too",

@@ -357,7 +357,10 @@ class ClientRequest:
 
     @property
     def chunked(self) -> bool | None:
-        """Whether the body goes out in chunks whatever its size."""
+        """Whether the body goes out in chunks: asked to, or because its size is not known."""
+        payload = self.payload
+        if payload is not None and payload.size is None:
+            return True
         return self.options.chunked
 
     @chunked.setter
