@@ -62,6 +62,7 @@ PURE = {
     "_client.set_cookie",
     "_client.tls_options",
     "_client.tracing",
+    "_client.unset",
     "_client.urls",
     "_connect.challenges",
     "_connect.fingerprint",

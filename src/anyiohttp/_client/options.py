@@ -13,8 +13,9 @@ from dataclasses import replace
 
 from .._connect.fingerprint import Fingerprint
 from .._net.deadlines import ClientTimeout
-from .request import UNSET, RequestKwargs, RequestOptions
+from .request import RequestKwargs, RequestOptions
 from .tls_options import TLSOptions
+from .unset import UNSET
 
 __all__ = ("UNSET", "RequestKwargs", "merged", "timeout_from", "tls_options")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, Protocol, TypeAlias, TypedDict, Unpack
+from typing import Literal, Protocol, TypeAlias, TypedDict, Unpack
 
 from multidict import CIMultiDict, CIMultiDictProxy, getversion, istr
 from yarl import URL
@@ -30,11 +30,11 @@ from .contexts import DONE, RequestContext
 from .proxies import proxy_route
 from .request_trace import RequestTrace
 from .tls_options import PLAIN_TLS, TLSOptions
+from .unset import Unset
 from .uploads import TrackedBody, UploadTracker
 from .urls import destination_of, request_target
 
 __all__ = (
-    "UNSET",
     "ClientHandlerType",
     "ClientMiddlewareType",
     "ClientRequest",
@@ -85,16 +85,6 @@ class RequestOptions:
     response_class: type[ClientResponse] = ClientResponse
 
 
-class _Unset:
-    """Marks an argument that was not given where ``None`` has a meaning."""
-
-    def __repr__(self) -> str:
-        return "<default>"
-
-
-UNSET: Final = _Unset()
-
-
 class RequestKwargs(TypedDict, total=False):
     """The options of ``session.request`` and its shortcuts, as aiohttp has them."""
 
@@ -115,7 +105,7 @@ class RequestKwargs(TypedDict, total=False):
     proxy: StrOrURL | None
     proxy_auth: BasicAuth | None
     proxy_headers: LooseHeaders | None
-    timeout: ClientTimeout | float | _Unset | None
+    timeout: ClientTimeout | float | Unset | None
     verify_ssl: bool | None
     fingerprint: bytes | None
     ssl_context: ssl_module.SSLContext | None

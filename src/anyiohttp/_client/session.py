@@ -57,11 +57,12 @@ from .pipeline import (
     build_pipeline,
 )
 from .preparation import Preparation
-from .request import ClientMiddlewareType, ClientRequest, RaiseForStatus, RequestOptions, _Unset
+from .request import ClientMiddlewareType, ClientRequest, RaiseForStatus, RequestOptions
 from .request_trace import RequestTrace
 from .resending import Resend
 from .set_cookie import parse_response_cookies
 from .trace_steps import Trace, TraceAttempt
+from .unset import Unset
 from .urls import check_base_url
 from .websocket import ClientWebSocketResponse
 
@@ -146,7 +147,7 @@ class ClientSession(OpensConversations):
         cookie_jar: AbstractCookieJar | None = None,
         connector_owner: bool = True,
         raise_for_status: RaiseForStatus = False,
-        timeout: ClientTimeout | float | _Unset | None = UNSET,
+        timeout: ClientTimeout | float | Unset | None = UNSET,
         auto_decompress: bool = True,
         trust_env: bool = False,
         requote_redirect_url: bool = True,

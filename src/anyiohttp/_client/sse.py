@@ -37,7 +37,8 @@ from ..exceptions import (
 from ..typedefs import StrOrURL
 from .contexts import RequestContext
 from .options import timeout_from
-from .request import UNSET, RequestKwargs
+from .request import RequestKwargs
+from .unset import UNSET
 from .urls import shown
 
 __all__ = ("EventSource", "Reconnecting", "SSEKwargs")

@@ -28,7 +28,7 @@ from .auth import BasicAuth
 from .contexts import RequestContext
 from .conversation import ClientWSTimeout, Manners
 from .options import RequestKwargs
-from .request import UNSET, _Unset
+from .unset import UNSET, Unset
 from .websocket import ClientWebSocketResponse
 
 __all__ = ("WSConnectKwargs", "WebSocketContext", "open_websocket")
@@ -44,7 +44,7 @@ class WSConnectKwargs(TypedDict, total=False):
 
     method: str
     protocols: Iterable[str]
-    timeout: ClientWSTimeout | float | _Unset | None
+    timeout: ClientWSTimeout | float | Unset | None
     receive_timeout: float | None
     autoclose: bool
     autoping: bool
