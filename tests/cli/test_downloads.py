@@ -22,12 +22,13 @@ from anyiohttp import (
     Progress,
     SegmentProgress,
 )
-from anyiohttp.cli.download_plan import parse_rate, plan_items
+from anyiohttp.cli.download_plan import plan_items
 from anyiohttp.cli.exit_codes import ExitCode
 from anyiohttp.cli.loopback import LoopbackServer
 from anyiohttp.cli.main import main
 from anyiohttp.cli.plan import PlanError
 from anyiohttp.cli.progress import BarsView, LinesView, outcome_line, progress_line
+from anyiohttp.cli.settings import RateError, parse_rate
 
 U = URL("http://a.org/b/file.bin?x")
 
@@ -45,7 +46,7 @@ def test_rates(text: str, rate: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "0", "fast", "-1", "1T", "K"])
 def test_no_rates(text: str) -> None:
-    with pytest.raises(PlanError, match="is no rate"):
+    with pytest.raises(RateError, match="is no rate"):
         parse_rate(text)
 
 

@@ -123,7 +123,6 @@ def test_demo_command(
         got.append(backends)
         return 1
 
-    monkeypatch.setattr("anyiohttp.cli.app.run_demo", run_demo)
     monkeypatch.setattr("anyiohttp.cli.demo.run_demo", run_demo)
     assert main(arguments) == 1
     assert [None if each is None else list(each) for each in got] == [asked]

@@ -14,7 +14,6 @@ from click.shell_completion import get_completion_class
 
 from .. import __version__
 from .backends import BACKENDS
-from .demo import run_demo
 from .download_command import download_command
 from .events_command import events_command
 from .exit_codes import ExitCode
@@ -92,6 +91,8 @@ def _version_option() -> click.Option:
 
 def _demo() -> Manual:
     def callback(backend: tuple[str, ...]) -> int:
+        from .demo import run_demo  # it brings servers along, which no other command needs
+
         return run_demo(backend or None)
 
     page = Page(

@@ -11,13 +11,11 @@ import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .. import DownloadItem, DownloadKwargs, DownloadListError, parse_download_list
-from .download_plan import DownloadPlan, parse_rate, plan_items
-from .downloading import download_files
+from ..exceptions import DownloadListError
 from .exit_codes import ExitCode
 from .manual import Manual, Option, Page
 from .options import (
@@ -31,8 +29,13 @@ from .options import (
 )
 from .output import Screen
 from .plan import PlanError, plan_headers, plan_url
-from .progress import BarsView, LinesView, View
 from .running import complain, run_command
+from .settings import RateError, parse_rate
+
+if TYPE_CHECKING:
+    from .. import DownloadItem, DownloadKwargs
+    from .download_plan import DownloadPlan
+    from .progress import View
 
 __all__ = ("download_command",)
 
@@ -73,7 +76,7 @@ On a terminal there is a bar for each file, otherwise a line now and then, on st
 def _rate(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
     try:
         return None if value is None else parse_rate(value)
-    except PlanError as exc:
+    except RateError as exc:
         raise click.BadParameter(str(exc), ctx, param) from exc
 
 
@@ -198,6 +201,8 @@ def _run(values: Mapping[str, Any]) -> int:
         return ExitCode.FILE
     except (PlanError, DownloadListError) as exc:
         raise click.UsageError(str(exc)) from exc
+    from .downloading import download_files  # with what is needed for downloads only
+
     screen = Screen(values["color"])
     command = partial(
         download_files, plan, connection_of(values), auth_of(values), _view(screen, plan)
@@ -209,12 +214,16 @@ def _run(values: Mapping[str, Any]) -> int:
 
 
 def _view(screen: Screen, plan: DownloadPlan) -> View:
-    if screen.err_on_terminal:
+    from .progress import BarsView, LinesView
+
+    if screen.err_on_terminal and not screen.err.is_dumb_terminal:
         return BarsView(screen.err, len(plan.items))
     return LinesView(screen.tell)
 
 
 def _plan(values: Mapping[str, Any]) -> DownloadPlan:
+    from .download_plan import DownloadPlan, plan_items
+
     listed = [item for path in values["inputs"] for item in _read_list(path)]
     items, to = plan_items(values["urls"], listed, output=values["output"], digest=values["digest"])
     headers, dropped = plan_headers(values["headers"])
@@ -232,6 +241,8 @@ def _plan(values: Mapping[str, Any]) -> DownloadPlan:
 
 
 def _read_list(path: str) -> list[DownloadItem]:
+    from .. import parse_download_list
+
     if path == "-":
         return parse_download_list(sys.stdin.buffer.read())
     return parse_download_list(Path(path).read_bytes())

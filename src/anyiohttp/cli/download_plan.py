@@ -1,6 +1,6 @@
 """What is to be downloaded, as the command line says it.
 
-Knows: how arguments become items, targets and rates.
+Knows: how arguments become items and targets.
 Must not know: click, how anything is downloaded or shown.
 Called by: `download_command` makes plans, `downloading` carries them out.
 """
@@ -8,7 +8,6 @@ Called by: `download_command` makes plans, `downloading` carries them out.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from .. import DownloadItem, DownloadKwargs
 from .plan import PlanError, plan_url
 
-__all__ = ("DownloadPlan", "parse_rate", "plan_items")
+__all__ = ("DownloadPlan", "plan_items")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +39,6 @@ class DownloadPlan:
     rate: float | None = None
     headers: Sequence[tuple[str, str]] = ()
     options: DownloadKwargs = field(default_factory=lambda: DownloadKwargs())
-
-
-_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)(?:i?B)?(?:/s)?", re.IGNORECASE)
-_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-
-
-def parse_rate(text: str) -> float:
-    """Return the bytes per second of ``500K``, ``1.5M``, ``2G`` or a plain number.
-
-    Raises:
-        PlanError: it is none, or 0.
-    """
-    found = _RATE.fullmatch(text.strip())
-    rate = float(found[1]) * _UNITS[found[2].lower()] if found else 0.0
-    if not rate:
-        raise PlanError(f"{text!r} is no rate: use 500K, 1.5M, 2G or a number of bytes a second")
-    return rate
 
 
 def plan_items(

@@ -7,13 +7,18 @@ Called by: `sessions` makes sessions of it, `curl` renders it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-__all__ = ("ConnectionSettings", "PinError", "parse_pin")
+__all__ = ("ConnectionSettings", "PinError", "RateError", "parse_pin", "parse_rate")
 
 
 class PinError(ValueError):
     """A pin cannot be read."""
+
+
+class RateError(ValueError):
+    """A rate cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +76,20 @@ def parse_pin(text: str) -> bytes:
     if len(digest) != 32:
         raise PinError(f"the pin {text!r} has {2 * len(digest)} hex digits, not 64")
     return digest
+
+
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)(?:i?B)?(?:/s)?", re.IGNORECASE)
+_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+def parse_rate(text: str) -> float:
+    """Return the bytes per second of ``500K``, ``1.5M``, ``2G`` or a plain number.
+
+    Raises:
+        RateError: it is none, or 0.
+    """
+    found = _RATE.fullmatch(text.strip())
+    rate = float(found[1]) * _UNITS[found[2].lower()] if found else 0.0
+    if not rate:
+        raise RateError(f"{text!r} is no rate: use 500K, 1.5M, 2G or a number of bytes a second")
+    return rate
