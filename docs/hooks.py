@@ -71,14 +71,19 @@ PAGES: tuple[tuple[str, str, Test], ...] = (
 _INTERFACES = """\
 # Interfaces and types
 
-What a program may implement (`anyiohttp.abc`), and the types of what it may pass
-(`anyiohttp.typedefs`).
+What a program may implement (`anyiohttp.abc`), the types of what it may pass (`anyiohttp.typedefs`),
+and `anyiohttp.opentelemetry`.
 
 ::: anyiohttp.abc
     options:
       show_root_toc_entry: false
       show_root_heading: false
       members: true
+
+::: anyiohttp.opentelemetry
+    options:
+      show_root_heading: false
+      show_root_toc_entry: false
 
 ::: anyiohttp.typedefs
     options:
@@ -167,5 +172,8 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     """Put manual pages where they are asked for; links of files above ``docs`` lead to pages."""
     if page.file.src_uri == "changes.md":
         markdown = (Path(config.docs_dir).parent / "CHANGES.md").read_text(encoding="utf-8")
-        markdown = markdown.replace("](docs/", "](")
+        # Links lead to pages, or to nothing that is a page.
+        markdown = markdown.replace("](docs/", "](").replace(
+            "](examples/README.md", "](examples.md"
+        )
     return _MANUAL.sub(lambda found: f"```text\n{manual_page(found[1])}\n```", markdown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import ssl
@@ -52,7 +53,29 @@ async def ranged(request: Request) -> Response:
     return Response(206, CONTENT[start:end], fields)
 
 
-ROUTES = {"/file.bin": ranged, "/cut": cut_short, "/nasty": nasty, "/endless": endless}
+async def wants_digest(request: Request) -> Response:
+    """Ask for credentials by RFC 7616; the user is ``me`` and the password ``secret``."""
+    given = dict(re.findall(r'(\w+)="?([^",]+)"?', request.headers.get("Authorization", "")))
+
+    def hexed(*parts: str) -> str:
+        return hashlib.sha256(":".join(parts).encode()).hexdigest()
+
+    if given:
+        middle = (given["nonce"], given["nc"], given["cnonce"], "auth")
+        uri = hexed(request.method, given["uri"])
+        if given["response"] == hexed(hexed("me", "here", "secret"), *middle, uri):
+            return Response(200, b"welcome")
+    challenge = 'Digest realm="here", nonce="n", qop="auth", algorithm=SHA-256'
+    return Response(401, headers=[("WWW-Authenticate", challenge)])
+
+
+ROUTES = {
+    "/digest": wants_digest,
+    "/file.bin": ranged,
+    "/cut": cut_short,
+    "/nasty": nasty,
+    "/endless": endless,
+}
 
 
 @pytest.fixture(scope="module")

@@ -207,6 +207,9 @@ def test_credentials(server: LoopbackServer, tmp_path: Path) -> None:
     url = str(server.url / "basic-auth/me/secret")
     for auth, code in ((["-a", "me:secret"], 0), (["-a", "me:x"], ExitCode.CLIENT_STATUS)):
         assert main(["download", url, *auth, "-o", str(tmp_path / "file")]) == code
+    digest = ["-a", "me:secret", "--auth-type", "digest", "-o", str(tmp_path / "file")]
+    assert main(["download", str(server.url / "digest"), *digest]) == 0
+    assert (tmp_path / "file").read_bytes() == b"welcome"
     token = ["-a", "T", "--auth-type", "bearer", "-H", "X-A: b"]
     assert main(["download", str(server.url / "headers"), *token, "-o", f"{tmp_path}/h"]) == 0
     told = (tmp_path / "h").read_text()

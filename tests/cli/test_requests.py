@@ -138,6 +138,16 @@ def test_auth(server: LoopbackServer, capfdbinary: Capture) -> None:
     assert fields(told(capfdbinary))["authorization"] == "Bearer T0KEN"
 
 
+def test_digest(server: LoopbackServer, capfdbinary: Capture) -> None:
+    digest = ["--auth-type", "digest", "-a"]
+    url = str(server.url / "digest")
+    assert main(["get", url, "-v", *digest, "me:secret"]) == 0
+    output, errors = capfdbinary.readouterr()
+    assert output == b"welcome"
+    assert errors.count(b"> GET /digest HTTP/1.1\n") == 2  # each leg is shown
+    assert main(["get", url, *digest, "me:wrong"]) == ExitCode.CLIENT_STATUS
+
+
 def test_netrc(server: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password secret\n")
