@@ -71,7 +71,8 @@ PAGES: tuple[tuple[str, str, Test], ...] = (
 _INTERFACES = """\
 # Interfaces and types
 
-What a program may implement (`anyiohttp.abc`), the types of what it may pass (`anyiohttp.typedefs`),
+What a program may implement (`anyiohttp.abc`), the types of what it may pass
+(`anyiohttp.typedefs`),
 and `anyiohttp.opentelemetry`.
 
 ::: anyiohttp.abc
