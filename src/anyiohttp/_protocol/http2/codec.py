@@ -1,12 +1,8 @@
-"""``h2`` as the engine uses it: which settings we announce, which fields it gets to see.
+"""``h2`` and ``hpack`` as the engine uses them.
 
-Knows: ``h2`` and ``hpack``, and where they are stricter than a client of many streams can afford.
+Knows: which settings we announce, how much of a field list is decoded.
 Must not know: streams, frames.
 Called by: ``engine``.
-
-``h2`` ends the connection when the fields of one response are wrong. So it is shown only their
-status, by a decoder that keeps the rest for `mapping`: what is wrong with them is the misfortune of
-that stream alone.
 """
 
 from __future__ import annotations
@@ -16,12 +12,10 @@ from collections.abc import Iterable
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.settings import SettingCodes, Settings
-from hpack import Decoder, HeaderTuple
 
-from ..base import RawHeaders
 from .streams import FIRST_WINDOW
 
-__all__ = ("MAX_FIELDS", "MAX_FRAME", "FieldDecoder", "Fields", "new_client")
+__all__ = ("MAX_FIELDS", "MAX_FRAME", "Fields", "new_client")
 
 Fields = Iterable[tuple[bytes, bytes]]
 
@@ -41,28 +35,9 @@ _CONFIG = H2Configuration(
 )
 
 
-class FieldDecoder(Decoder):
-    """Keeps the fields and shows only the status.
-
-    Attributes:
-        fields: those of the last block.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(MAX_FIELDS)
-        self.fields: RawHeaders = ()
-
-    def decode(self, data: bytes, raw: bool = False) -> Iterable[HeaderTuple]:
-        """Decode a block; return its status, if it has one."""
-        fields = list(super().decode(data, raw=True))
-        self.fields = fields
-        return fields[:1] if fields and fields[0][0] == b":status" else []
-
-
-def new_client() -> tuple[H2Connection, FieldDecoder]:
-    """Return a client's side of a connection, with its preface queued, and what keeps fields."""
+def new_client() -> H2Connection:
+    """Return a client's side of a connection, with its preface queued."""
     h2 = H2Connection(_CONFIG)
-    decoder = h2.decoder = FieldDecoder()
     h2.local_settings = Settings(
         client=True,
         initial_values={
@@ -74,4 +49,4 @@ def new_client() -> tuple[H2Connection, FieldDecoder]:
     )
     h2.max_inbound_frame_size = MAX_FRAME
     h2.initiate_connection()
-    return h2, decoder
+    return h2

@@ -4,8 +4,10 @@ Knows: ``h2``, which speaks the protocol; what becomes of each frame.
 Must not know: sockets, tasks, who waits.
 Called by: ``connection`` and ``wire``.
 
-Three kinds of frames do not go through ``h2``, because it would let one stream harm the others:
+Four kinds of frames do not go through ``h2``, because it would let one stream harm the others:
 
+* HEADERS. ``h2`` ends the whole connection when one response is wrong. It is told of heads and ends
+  that are in order; what is wrong with others is the misfortune of their streams alone.
 * DATA. ``h2`` answers each frame that comes for a cancelled stream with one RST_STREAM more, which
   servers cut connections for, and ends the whole connection when one body does not match its
   Content-Length. `streams` keeps those books. (It also makes a download cost a third.)
@@ -22,16 +24,13 @@ from contextlib import suppress
 from h2.errors import ErrorCodes
 from h2.events import (
     Event,
-    InformationalResponseReceived,
     PingAckReceived,
     RemoteSettingsChanged,
-    ResponseReceived,
     SettingsAcknowledged,
     StreamReset,
-    TrailersReceived,
 )
 from h2.exceptions import ProtocolError
-from hpack import HPACKError
+from hpack import Decoder, HPACKError
 
 from ..base import MessageLimits
 from .codec import MAX_FIELDS, MAX_FRAME, Fields, new_client
@@ -48,12 +47,12 @@ from .frames import (
     FrameReader,
     data_payload,
     empty_headers,
+    head_of_200,
     header_block,
     whole_frame,
     window_update,
 )
-from .heads import take_informational, take_response, take_trailers
-from .mapping import MalformedError
+from .heads import take_fields
 from .streams import (
     CONNECTION_WINDOW,
     Allowance,
@@ -117,7 +116,8 @@ class Engine:
         self._last_opened = -1
         self._round_trip = 0.0
         self._began = clock()
-        self._h2, self._decoder = new_client()
+        self._h2 = new_client()
+        self._decoder = Decoder(MAX_FIELDS)
         self._credits += window_update(0, CONNECTION_WINDOW - 65535)
 
     def __repr__(self) -> str:
@@ -351,7 +351,6 @@ class Engine:
         if padding:
             self._credit_padding(stream, padding)
         if ends:
-            # To h2 it ends by trailers without fields: it counts no data.
             self._h2.receive_data(empty_headers(stream.number))
             self._end_remote(stream)
         stream.signal()
@@ -362,32 +361,22 @@ class Engine:
             self._credits += window_update(stream.number, more)
 
     def _take_headers(self, frame: Frame) -> None:
-        stream = self.streams.get(frame.stream)
         self._budget.earn()
-        if stream is None and frame.stream & 1:
+        fields = list(self._decoder.decode(header_block(frame.payload), raw=True))
+        stream = self.streams.get(frame.stream)
+        if stream is None:
             self._check_opened(frame.stream)
-            self._decoder.decode(header_block(frame.payload))  # its table goes on
             return
-        for event in self._h2.receive_data(whole_frame(frame)):
-            if stream is None or stream.closed:
-                continue
-            fields = self._decoder.fields
-            try:
-                if isinstance(event, ResponseReceived):
-                    take_response(stream, fields)
-                elif isinstance(event, InformationalResponseReceived):
-                    take_informational(stream, fields)
-                elif isinstance(event, TrailersReceived):
-                    take_trailers(stream, fields)
-            except MalformedError as exc:
-                self._refuse(stream, f"sent {exc}")
-        if stream is None or stream.closed:
+        ends = bool(frame.flags & END_STREAM)
+        wrong = take_fields(stream, fields, ends=ends)
+        if wrong:
+            self._refuse(stream, f"sent {wrong}")
             return
-        if frame.flags & END_STREAM:
-            wrong = stream.end()
-            if wrong:
-                self._refuse(stream, wrong)
-                return
+        if stream.head is not None and not stream.shown:
+            stream.shown = True
+            self._h2.receive_data(head_of_200(stream.number))
+        if ends:
+            self._h2.receive_data(empty_headers(stream.number))
             self._end_remote(stream)
         stream.signal()
 

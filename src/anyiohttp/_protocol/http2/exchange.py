@@ -126,7 +126,7 @@ class HTTP2Exchange(Exchange):
         state = self._state
         if self._error is not None:
             raise self._error
-        if state.failure is not None and not state.remote_ended:
+        if state.failure is not None:
             self._error = failure_of_body(state.failure, self._call.host)
             raise self._error
         if self._released or not state.remote_ended:

@@ -29,6 +29,7 @@ __all__ = (
     "FrameReader",
     "data_payload",
     "empty_headers",
+    "head_of_200",
     "header_block",
     "whole_frame",
     "window_update",
@@ -227,6 +228,11 @@ def whole_frame(frame: Frame) -> bytes:
 def window_update(stream: int, increment: int) -> bytes:
     """Return a WINDOW_UPDATE frame; ``stream`` 0 for the connection."""
     return _write_head(0, 4, WINDOW_UPDATE, 0, stream) + _write_number(increment)
+
+
+def head_of_200(stream: int) -> bytes:
+    """Return a head that says 200 and nothing else."""
+    return _write_head(0, 1, HEADERS, END_HEADERS, stream) + b"\x88"  # RFC 7541, Appendix A
 
 
 def empty_headers(stream: int) -> bytes:

@@ -1,6 +1,6 @@
 """What a header block means to the stream it came for.
 
-Knows: informational and final responses, trailers.
+Knows: informational and final responses, trailers, and in which order they may come.
 Must not know: frames, the connection.
 Called by: ``engine``.
 """
@@ -17,47 +17,49 @@ from .mapping import (
 )
 from .streams import Stream
 
-__all__ = ("take_informational", "take_response", "take_trailers")
+__all__ = ("take_fields",)
 
 #: More informational responses than any server sends before the final one.
 MAX_INFORMATIONAL = 32
 
 
-def take_response(stream: Stream, fields: RawHeaders) -> None:
-    """Note a final response's head.
+def take_fields(stream: Stream, fields: RawHeaders, *, ends: bool) -> str | None:
+    """Note a header block; return what is wrong with it.
 
-    Raises:
-        MalformedError: it is none.
+    Args:
+        stream: whose it is.
+        fields: what it holds.
+        ends: whether nothing follows.
     """
-    stream.heard = True
-    head = response_head(response_status(fields), fields, stream.limits)
-    stream.left, stream.without_body = response_length(stream.method, head)
-    stream.tunnel = stream.method == "CONNECT" and 200 <= head.status < 300
-    stream.head = head
+    try:
+        if stream.remote_ended:
+            return "fields after the end"
+        if stream.head is None:
+            _take_response(stream, fields, ends=ends)
+        elif ends:
+            stream.trailers = trailer_fields(fields, stream.limits)
+        else:
+            return "trailers that do not end the response"
+    except MalformedError as exc:
+        return str(exc)
+    return stream.end() if ends else None
 
 
-def take_informational(stream: Stream, fields: RawHeaders) -> None:
-    """Note an informational response.
-
-    Raises:
-        MalformedError: it is none that can be, or one too many.
-    """
+def _take_response(stream: Stream, fields: RawHeaders, *, ends: bool) -> None:
     stream.heard = True
     status = response_status(fields)
+    head = response_head(status, fields, stream.limits)
+    if status >= 200:
+        stream.left, stream.without_body = response_length(stream.method, head)
+        stream.tunnel = stream.method == "CONNECT" and status < 300
+        stream.head = head
+        return
     if status == 101:
         raise MalformedError("101, which HTTP/2 does not have")
-    response_head(status, fields, stream.limits)
+    if ends:
+        raise MalformedError("an informational response and nothing after it")
     stream.informational += 1
     if stream.informational > MAX_INFORMATIONAL:
         raise MalformedError(f"more than {MAX_INFORMATIONAL} informational responses")
     if status == 100:
         stream.continued = True
-
-
-def take_trailers(stream: Stream, fields: RawHeaders) -> None:
-    """Note the fields after a body.
-
-    Raises:
-        MalformedError: they are none that can be.
-    """
-    stream.trailers = trailer_fields(fields, stream.limits)

@@ -237,6 +237,7 @@ class Stream:
         writer: told when `outgoing` has gone, or never will.
         head: the final response's head.
         trailers: what came after the body.
+        shown: whether ``h2`` was told of the head.
         continued: whether 100 (Continue) has come.
         heard: whether anything of a response has.
         informational: how many 1xx have come.
@@ -269,6 +270,7 @@ class Stream:
         "outgoing",
         "reader",
         "remote_ended",
+        "shown",
         "trailers",
         "tunnel",
         "window",
@@ -287,6 +289,7 @@ class Stream:
         self.writer = Waiter()
         self.head: ResponseHead | None = None
         self.trailers: RawHeaders = ()
+        self.shown = False
         self.continued = False
         self.heard = False
         self.informational = 0
@@ -396,7 +399,7 @@ class Stream:
 
     def end(self) -> str | None:
         """Note that nothing more comes; return what is wrong with that."""
-        self.remote_ended = True
         if self.left:
             return f"ended the body {self.left} bytes before its Content-Length"
+        self.remote_ended = True
         return None
