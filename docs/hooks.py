@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 import anyiohttp
+import anyiohttp.opentelemetry
 import anyiohttp.testing
 from anyiohttp.cli.app import program
 
@@ -93,6 +94,13 @@ and `anyiohttp.opentelemetry`.
       show_if_no_docstring: true
 """
 
+_OPENTELEMETRY = """\
+# OpenTelemetry
+
+The guide is [Tracing](../guides/tracing.md). It needs the extra `opentelemetry`.
+
+"""
+
 _TESTING = """\
 # Testing
 
@@ -114,6 +122,11 @@ def reference() -> dict[str, str]:
         _entry("anyiohttp.testing", name, getattr(anyiohttp.testing, name)) for name in names
     ]
     pages["reference/testing.md"] = _TESTING + "\n".join(entries)
+    module = anyiohttp.opentelemetry
+    entries = [
+        _entry("anyiohttp.opentelemetry", name, getattr(module, name)) for name in module.__all__
+    ]
+    pages["reference/opentelemetry.md"] = _OPENTELEMETRY + "\n".join(entries)
     pages["reference/interfaces.md"] = _INTERFACES
     pages["reference/index.md"] = _index(texts)
     return pages
@@ -138,6 +151,7 @@ def _index(texts: dict[str, list[str]]) -> str:
             "",
             *rows,
             "* [Interfaces and types](interfaces.md)",
+            "* [OpenTelemetry](opentelemetry.md)",
             "* [Testing](testing.md)",
             "",
         ]

@@ -11,10 +11,11 @@ import pytest
 
 import anyiohttp
 import anyiohttp.abc
+import anyiohttp.opentelemetry
 import anyiohttp.testing
 
 ROOT = Path(__file__).parents[2]
-MODULES = [anyiohttp, anyiohttp.testing, anyiohttp.abc]
+MODULES = [anyiohttp, anyiohttp.testing, anyiohttp.abc, anyiohttp.opentelemetry]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def hooks() -> types.ModuleType:
 
 def test_each_public_name_is_on_one_page(hooks: types.ModuleType) -> None:
     lines = [line for text in hooks.reference().values() for line in text.splitlines()]
-    for module in (anyiohttp, anyiohttp.testing):
+    for module in (anyiohttp, anyiohttp.testing, anyiohttp.opentelemetry):
         for name in module.__all__:
             assert lines.count(f"::: {module.__name__}.{name}") == 1, name
 
