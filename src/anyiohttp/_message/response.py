@@ -119,6 +119,8 @@ class ClientResponse(HeaderFields):
 
     # Set here so that an object whose construction failed can be collected.
     _ended = True
+    #: Set where somebody traces.
+    _when_read: Callable[[ClientResponse, bytes], Awaitable[None]] | None = None
 
     def __init__(
         self,
@@ -145,7 +147,6 @@ class ClientResponse(HeaderFields):
         self._options = options
         self._session = session
         self._on_end = on_end
-        self._when_read: Callable[[ClientResponse, bytes], Awaitable[None]] | None = None
         self._content: StreamReader | None = None
         self._body: bytes | None = None
         self._released = False
