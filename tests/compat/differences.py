@@ -383,6 +383,14 @@ DIFFERENCES: tuple[Difference, ...] = (
         "http:///",
         "errors show no credentials",
     ),
+    Difference(
+        "websockets.websocket_closed_without_a_code",
+        "after: code",
+        1006,
+        1005,
+        "what RFC 6455 7.1.5 calls it; aiohttp waits for a second close frame, and fails",
+    ),
+    Difference("websockets.websocket_closed_without_a_code", "after: failed", True, False, "so"),
 )
 
 

@@ -51,7 +51,7 @@ class OpensConversations:
     ) -> WebSocketContext[ClientWebSocketResponse[Literal[False]]]: ...
     @overload
     def ws_connect(
-        self, url: StrOrURL, *, decode_text: bool = True, **kwargs: Unpack[WSConnectKwargs]
+        self, url: StrOrURL, *, decode_text: bool, **kwargs: Unpack[WSConnectKwargs]
     ) -> WebSocketContext[ClientWebSocketResponse[bool]]: ...
     def ws_connect(
         self, url: StrOrURL, *, decode_text: bool = True, **kwargs: Unpack[WSConnectKwargs]
