@@ -40,7 +40,7 @@ class _Releasable(Protocol):
     ) -> object: ...
 
 
-R = TypeVar("R", bound=_Releasable)
+R = TypeVar("R", bound=_Releasable, covariant=True)
 
 
 class BlockTasks:

@@ -33,7 +33,7 @@ from .websocket import ClientWebSocketResponse
 
 __all__ = ("WSConnectKwargs", "WebSocketContext", "open_websocket")
 
-W = TypeVar("W", bound=ClientWebSocketResponse[bool])
+W = TypeVar("W", bound=ClientWebSocketResponse[bool], covariant=True)
 
 #: aiohttp's default: 4 MiB.
 _MAX_MSG_SIZE = 4 * 1024 * 1024
