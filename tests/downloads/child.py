@@ -1,4 +1,4 @@
-"""A process that downloads one file, for those who kill it or measure it.
+"""A process that downloads one file, for those who measure it.
 
 ``python -m tests.downloads.child BACKEND URL PATH CONNECTIONS [DIGEST]``; it prints a line of JSON.
 """
@@ -12,24 +12,12 @@ import sys
 
 import anyio
 
-from anyiohttp import ClientSession, Progress
+from anyiohttp import ClientSession
 
 
 async def run(url: str, path: str, connections: int, digest: str | None) -> None:
-    def progress(now: Progress) -> None:
-        if now.bytes or now.state != "connecting":
-            # Whoever wants to kill this process waits for bytes to be there.
-            print(json.dumps({"state": now.state, "bytes": now.bytes}), file=sys.stderr, flush=True)
-
     async with ClientSession() as session:
-        result = await session.download(
-            url,
-            path,
-            connections=connections,
-            digest=digest,
-            progress=progress,
-            progress_interval=0.02,
-        )
+        result = await session.download(url, path, connections=connections, digest=digest)
     print(
         json.dumps(
             {
