@@ -33,6 +33,8 @@ LEVELS = {
     "http": 6,
     "multipart": 6,
     "payload": 6,
+    "resolver": 6,
+    "tracing": 6,
     "cli": 7,
     "testing": 7,
     "downloads": 7,

@@ -117,6 +117,8 @@ from .typedefs import AddrInfoType, SocketFactoryType
 
 if TYPE_CHECKING:
     from . import multipart as multipart
+    from . import resolver as resolver
+    from . import tracing as tracing
     from ._client.digest_auth import DigestAuthMiddleware
     from ._client.tracing import (
         TraceAttemptEndParams,
@@ -320,6 +322,8 @@ _LAZY = {
     "BodyPartReader": ".multipart",
     "MultipartReader": ".multipart",
     "multipart": ".multipart",
+    "resolver": ".resolver",
+    "tracing": ".tracing",
     "DigestAuthMiddleware": "._client.digest_auth",
     "TraceAttemptEndParams": "._client.tracing",
     "TraceAttemptExceptionParams": "._client.tracing",

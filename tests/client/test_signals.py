@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
+import aiohttp
 import pytest
 
+import anyiohttp
 from anyiohttp import TraceConfig, TraceDnsCacheHitParams
 from anyiohttp._client.signals import Signal
 from anyiohttp._client.tracing import EVENTS
@@ -88,6 +91,17 @@ def test_a_configuration_has_a_signal_for_each_event() -> None:
         assert getattr(config, f"on_{event}") is config.signal(event)
     config.freeze()
     assert all(config.signal(event).frozen for event in EVENTS)
+
+
+def test_aiohttps_module() -> None:
+    assert anyiohttp.tracing.TraceConfig is TraceConfig
+    for name in aiohttp.tracing.__all__:
+        assert getattr(anyiohttp.tracing, name) is getattr(anyiohttp, name)
+        if name != "TraceConfig":
+            ours, theirs = getattr(anyiohttp, name), getattr(aiohttp, name)
+            assert [field.name for field in dataclasses.fields(ours)] == [
+                field.name for field in theirs.__attrs_attrs__
+            ]
 
 
 def test_contexts() -> None:

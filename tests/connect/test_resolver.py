@@ -12,6 +12,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 from tests.connect.peers import ScriptedResolver, address
 
+import anyiohttp
 from anyiohttp._connect.resolver import (
     DefaultResolver,
     DNSCache,
@@ -92,7 +93,7 @@ async def test_zone_is_taken_off() -> None:
 
 
 async def test_asks_the_system() -> None:
-    assert DefaultResolver is ThreadedResolver
+    assert DefaultResolver is ThreadedResolver is anyiohttp.resolver.ThreadedResolver
     resolver = ThreadedResolver()
     answers = await resolver.resolve("localhost", 8080, socket.AF_INET)
     assert answers[0]["host"].startswith("127.")
