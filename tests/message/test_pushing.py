@@ -99,6 +99,43 @@ async def test_chunks() -> None:
     assert written == b"01"
 
 
+class Framed(BytesPayload):
+    """Ours, with a ``write`` over it."""
+
+    def __init__(self, value: bytes) -> None:
+        super().__init__(value)
+        self._size = None
+
+    @property
+    def size(self) -> int:
+        return len(self._value) + 2
+
+    async def write(self, writer: Any) -> None:
+        await writer.write(b"<")
+        await super().write(writer)
+        await writer.write(b">")
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+async def test_a_write_over_one_of_our_kinds(tracked: bool) -> None:
+    async def hop(request: Request) -> Response:
+        body = await request.read()
+        if request.target == "/":
+            return Response(307, b"", [("Location", "/next")])
+        return Response(200, body + request.headers["Content-Length"].encode())
+
+    tracker = anyiohttp.UploadTracker() if tracked else None
+    async with MemoryNetwork() as network:
+        server = network.serve("origin.example", hop)
+        async with (
+            ClientSession(connector=network.connector()) as session,
+            session.post(server.url, data=Framed(b"middle"), upload_tracker=tracker) as response,
+        ):
+            assert await response.read() == b"<middle>8"
+    if tracker is not None:
+        assert tracker.bytes_written == 8
+
+
 async def test_in_a_multipart_body() -> None:
     writer = anyiohttp.MultipartWriter(boundary="b")
     writer.append(Counting(3))

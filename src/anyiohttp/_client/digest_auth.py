@@ -11,6 +11,7 @@ import logging
 
 from multidict import istr
 
+from .._message.payloads import as_sent
 from .._message.response import ClientResponse
 from ..exceptions import BodyNotReplayableError, ClientResponseError
 from .digest import Answer, DigestCredentials, DigestSession
@@ -143,7 +144,8 @@ async def _entity_hash(session: DigestSession, request: ClientRequest) -> str | 
                 "(qop=auth-int), which must be read twice then: send bytes or a seekable file"
             )
         await body.rewind()
-        while chunk := await body.next_chunk():
+        source = as_sent(body)
+        while chunk := await source.next_chunk():
             entity.update(chunk)
         await body.rewind()
     return entity.hexdigest()

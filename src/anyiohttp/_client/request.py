@@ -18,7 +18,7 @@ from yarl import URL
 
 from .._connect.fingerprint import Fingerprint
 from .._connect.key import ProxyRoute
-from .._message.payloads import CompressedPayload, Payload, make_payload
+from .._message.payloads import CompressedPayload, Payload, as_sent, make_payload
 from .._message.response import ClientResponse, RequestInfo, ResponseOptions
 from .._net.call import Call
 from .._net.deadlines import DEFAULT_TIMEOUT, ClientTimeout
@@ -488,6 +488,7 @@ class ClientRequest:
         tracker = self.options.upload_tracker
         if body is None:
             return None
+        source = as_sent(body)
         if tracker is not None:
-            return TrackedBody(body, tracker)
-        return body if body.at_hand is None else body.at_hand
+            return TrackedBody(source, tracker)
+        return source if source is not body or body.at_hand is None else body.at_hand

@@ -11,7 +11,8 @@ from collections.abc import Generator
 
 import anyio
 
-from .._message.payloads import CompressedPayload, Payload
+from .._message.payloads import CompressedPayload
+from .._protocol.base import BodySource
 from ..exceptions import UploadAbortedError
 
 __all__ = ("TrackedBody", "UploadOutcome", "UploadTracker")
@@ -135,7 +136,7 @@ class TrackedBody:
         tracker: is told.
     """
 
-    def __init__(self, body: Payload, tracker: UploadTracker) -> None:
+    def __init__(self, body: BodySource, tracker: UploadTracker) -> None:
         self._body = body
         self._tracker = tracker
         self._seen = 0

@@ -18,7 +18,7 @@ from multidict import CIMultiDict
 
 from ..exceptions import BodyNotReplayableError, InvalidRequestError
 from .mimetypes import OCTET_STREAM, guess_content_type
-from .pushing import PushedChunks
+from .pushing import PushedChunks, WrittenBody, writes_itself
 
 __all__ = (
     "BLOCK",
@@ -28,6 +28,7 @@ __all__ = (
     "Order",
     "Payload",
     "PayloadRegistry",
+    "as_sent",
     "check_field",
     "content_disposition_header",
     "get_payload",
@@ -295,6 +296,16 @@ class Payload(ABC):  # noqa: B024 - a kind has one of two methods
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.content_type} size={self.size}>"
+
+
+def as_sent(payload: Payload) -> Payload | WrittenBody:
+    """Return what gives the chunks of a payload: itself, unless a user has put a `write` over it.
+
+    That one is run once for each body that is returned, from its start.
+    """
+    if type(payload).write is Payload.write or not writes_itself(type(payload)):
+        return payload
+    return WrittenBody(payload)
 
 
 PayloadFactory: TypeAlias = Callable[..., Payload]

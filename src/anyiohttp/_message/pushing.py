@@ -13,8 +13,10 @@ awaits is awaited for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator
+from functools import lru_cache
+from typing import Any, Protocol
 
-__all__ = ("PushedChunks",)
+__all__ = ("PushedChunks", "WrittenBody", "writes_itself")
 
 _HANDED_OVER = object()
 
@@ -53,25 +55,78 @@ class PushedChunks:
 
     def __init__(self, push: Callable[[_Writer], Coroutine[object, object, object]]) -> None:
         self._writer = _Writer()
-        self._coroutine: Coroutine[object, object, object] | None = push(self._writer)
+        self._push = push
+        self._coroutine: Coroutine[object, object, object] | None = None
+        self._ended = False
 
     async def next_chunk(self) -> bytes:
         """Return the next chunk that is not empty; ``b""`` at the end.
 
         Raises: what the coroutine raises. Cancelled, it is cancelled.
         """
-        while self._coroutine is not None:
-            if await _Run(self._coroutine):
-                self._coroutine = None
-            elif chunk := self._writer.chunk:
+        while not self._ended:
+            if self._coroutine is None:
+                self._coroutine = self._push(self._writer)
+            try:
+                self._ended = await _Run(self._coroutine)
+            except BaseException:
+                self._ended = True
+                raise
+            if not self._ended and (chunk := self._writer.chunk):
                 return chunk
         return b""
 
     def close(self) -> None:
         """Give the coroutine up, where it is held."""
+        self._ended = True
         if self._coroutine is not None:
             self._coroutine.close()
-            self._coroutine = None
+
+
+class _Written(Protocol):
+    """What a `WrittenBody` needs of a payload."""
+
+    @property
+    def size(self) -> int | None: ...
+    async def write(self, writer: Any, /) -> object: ...
+    async def aclose(self) -> object: ...
+
+
+class WrittenBody:
+    """A payload that is sent as its ``write`` writes it (a `BodySource`).
+
+    Args:
+        payload: the payload.
+    """
+
+    def __init__(self, payload: _Written) -> None:
+        self._payload = payload
+        self._chunks = PushedChunks(payload.write)
+
+    @property
+    def size(self) -> int | None:
+        """The payload's size, if it says so."""
+        return self._payload.size
+
+    async def next_chunk(self) -> bytes:
+        """Return the next chunk; ``b""`` at the end."""
+        return await self._chunks.next_chunk()
+
+    async def aclose(self) -> None:
+        """Close the payload."""
+        self._chunks.close()
+        await self._payload.aclose()
+
+
+@lru_cache(maxsize=64)
+def writes_itself(kind: type) -> bool:
+    """Whether a kind of payload has its own ``write``, put over a ``next_chunk`` of ours."""
+    for each in kind.__mro__:
+        if "next_chunk" in vars(each):
+            return False
+        if "write" in vars(each):
+            return True
+    return False
 
 
 class _Run:
