@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 import click
 
 import anyiohttp
+import anyiohttp.abc
 import anyiohttp.opentelemetry
 import anyiohttp.testing
+import anyiohttp.typedefs
 from anyiohttp.cli.app import program
 
 if TYPE_CHECKING:
@@ -72,26 +74,9 @@ PAGES: tuple[tuple[str, str, Test], ...] = (
 _INTERFACES = """\
 # Interfaces and types
 
-What a program may implement (`anyiohttp.abc`), the types of what it may pass
-(`anyiohttp.typedefs`),
-and `anyiohttp.opentelemetry`.
+What a program may implement (`anyiohttp.abc`), and the types of what it may pass
+(`anyiohttp.typedefs`).
 
-::: anyiohttp.abc
-    options:
-      show_root_toc_entry: false
-      show_root_heading: false
-      members: true
-
-::: anyiohttp.opentelemetry
-    options:
-      show_root_heading: false
-      show_root_toc_entry: false
-
-::: anyiohttp.typedefs
-    options:
-      show_root_heading: false
-      show_root_toc_entry: false
-      show_if_no_docstring: true
 """
 
 _OPENTELEMETRY = """\
@@ -117,27 +102,36 @@ def reference() -> dict[str, str]:
         path = next(path for path, _, test in PAGES if test(name, value))
         texts[path].append(_entry("anyiohttp", name, value))
     pages = {f"reference/{path}.md": "\n".join(parts) for path, parts in texts.items()}
-    names = anyiohttp.testing.__all__
-    entries = [
-        _entry("anyiohttp.testing", name, getattr(anyiohttp.testing, name)) for name in names
-    ]
-    pages["reference/testing.md"] = _TESTING + "\n".join(entries)
-    module = anyiohttp.opentelemetry
-    entries = [
-        _entry("anyiohttp.opentelemetry", name, getattr(module, name)) for name in module.__all__
-    ]
-    pages["reference/opentelemetry.md"] = _OPENTELEMETRY + "\n".join(entries)
-    pages["reference/interfaces.md"] = _INTERFACES
+    pages["reference/testing.md"] = _TESTING + _entries(anyiohttp.testing)
+    pages["reference/opentelemetry.md"] = _OPENTELEMETRY + _entries(anyiohttp.opentelemetry)
+    interfaces = [_entries(module) for module in (anyiohttp.abc, anyiohttp.typedefs)]
+    pages["reference/interfaces.md"] = _INTERFACES + "\n".join(interfaces)
     pages["reference/index.md"] = _index(texts)
     return pages
+
+
+def _entries(module: types.ModuleType) -> str:
+    """Return an entry for each public name of a module."""
+    return "\n".join(
+        _entry(module.__name__, name, getattr(module, name)) for name in module.__all__
+    )
 
 
 def _entry(module: str, name: str, value: object) -> str:
     plain = not (inspect.isclass(value) or inspect.isroutine(value))
     options = ["members: false"] if isinstance(value, types.ModuleType) else []
     options += ["show_if_no_docstring: true"] * plain
+    options += ["inherited_members: true"] * (inspect.isclass(value) and _inherits_unseen(value))
     lines = "".join(f"      {option}\n" for option in options)
     return f"::: {module}.{name}\n" + (f"    options:\n{lines}" if options else "")
+
+
+def _inherits_unseen(kind: type) -> bool:
+    """Whether a class has members of a base that has no entry of its own."""
+    return any(
+        base.__module__.startswith("anyiohttp.") and base.__name__ not in anyiohttp.__all__
+        for base in kind.__mro__[1:]
+    )
 
 
 def _index(texts: dict[str, list[str]]) -> str:

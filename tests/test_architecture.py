@@ -259,6 +259,18 @@ def test_what_leads_upwards_is_imported_when_asked_for() -> None:
     assert not [name for name in loaded if LEVELS[name.split(".")[1]] > LEVELS[""]]
 
 
+def test_users_of_the_client_use_public_names() -> None:
+    complain(
+        [
+            f"{module}:{line} imports {target}"
+            for module in all_modules()
+            if module.layer in ("cli", "downloads") and not module.name.startswith("cli.loopback")
+            for target, line in module.own_imports
+            if target.startswith("_")
+        ]
+    )
+
+
 def test_strangers_do_not_know_each_other() -> None:
     complaints = []
     for module in library():
