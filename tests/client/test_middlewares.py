@@ -121,6 +121,8 @@ async def test_a_proxy_and_what_it_is_told() -> None:
     async def straight(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         assert request.proxy is not None
         assert request.proxy_headers == {"X-Said": "1"}
+        request.copy().proxy_headers["X-Said"] = "2"  # type: ignore[index]
+        assert request.proxy_headers == {"X-Said": "1"}
         request.proxy = None
         return await handler(request)
 

@@ -495,3 +495,20 @@ async def test_task_cancelled_by_asyncio_itself() -> None:
     while not file.closed:
         await anyio.to_thread.run_sync(threading.Event().wait, 0.001)
     assert not file.closed_while_read
+
+
+@pytest.mark.anyio
+async def test_what_only_reads_like_a_file() -> None:
+    class Reading:
+        def __init__(self) -> None:
+            self.left = [b"one", b"two"]
+
+        def read(self, size: int) -> bytes:
+            return self.left.pop(0) if self.left else b""
+
+    payload = IOBasePayload(Reading())  # type: ignore[arg-type]
+    assert payload.size is None
+    assert not payload.consumed
+    assert await payload.as_bytes() == b"onetwo"
+    await payload.aclose()
+    assert payload.consumed

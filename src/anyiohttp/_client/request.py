@@ -452,7 +452,8 @@ class ClientRequest:
         twin.crossed_origin = self.crossed_origin
         twin.trace = self.trace
         twin.route = self.route
-        twin.proxy_headers = self.proxy_headers
+        headers = self.proxy_headers
+        twin.proxy_headers = None if headers is None else headers.copy()
         twin.skipped = self.skipped
         return twin
 

@@ -100,7 +100,7 @@ class _ThreadsideFile:
     @property
     def given_up(self) -> bool:
         """Whether the file is closed, or will be as soon as nobody reads it."""
-        return self._to_close or bool(self.file.closed)
+        return self._to_close or getattr(self.file, "closed", False) is True
 
     def use(self, function: Callable[[Any], _T]) -> _T:
         """Call ``function`` with the file; close it afterwards if that was asked for meanwhile."""
@@ -120,7 +120,7 @@ class _ThreadsideFile:
             with self._lock:
                 self._in_use = False
                 if self._to_close:
-                    self.file.close()
+                    self._close()
 
     def give_up(self) -> None:
         """Ask for the file to be closed; the thread that reads it now does so itself."""
@@ -131,7 +131,12 @@ class _ThreadsideFile:
         with self._lock:
             self._to_close = True
             if not self._in_use:
-                self.file.close()
+                self._close()
+
+    def _close(self) -> None:
+        close = getattr(self.file, "close", None)  # what only acts like a file may have none
+        if close is not None:
+            close()
 
 
 def _binary_raw(file: Any) -> io.FileIO | None:
@@ -204,7 +209,7 @@ class IOBasePayload(Payload):
         filename: str | None = None,
         encoding: str | None = None,
     ) -> None:
-        if value.closed:
+        if getattr(value, "closed", False) is True:
             raise InvalidRequestError(
                 f"the file {getattr(value, 'name', value)!r} given as a body is closed; "
                 "a file is closed once it was sent"
