@@ -722,6 +722,27 @@ async def test_another_task_closes() -> None:
     assert told == [Frame(CLOSE, b"\x0f\xa0")]
 
 
+@pytest.mark.parametrize("turns", range(8))
+async def test_another_task_closes_while_the_receiver_lets_others_run(turns: int) -> None:
+    """After so many messages it does, and then finds that nothing more has come."""
+    async with opened(saying(frame(TEXT, b"a") * 64)) as websocket:
+        async with anyio.create_task_group() as tasks:
+            got = []
+
+            async def iterate() -> None:
+                async for message in websocket:
+                    got.append(message)  # noqa: PERF401 - each one as it comes
+
+            tasks.start_soon(iterate)
+            while not got:
+                await checkpoint()
+            for _ in range(turns):
+                await checkpoint()
+            await websocket.close()
+        assert len(got) <= 64
+    assert websocket.close_code == 1000
+
+
 async def test_iteration_ends_when_another_task_closes() -> None:
     async with opened(echo) as websocket, anyio.create_task_group() as tasks:
         ended = []

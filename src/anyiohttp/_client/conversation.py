@@ -187,20 +187,29 @@ class Conversation:
     async def _wait_for_one(self, seconds: float) -> Message:
         connection, heartbeat = self.connection, self._heartbeat
         deadline = anyio.current_time() + seconds if seconds != math.inf else math.inf
-        while True:
+        # Another task may have begun to close before there was a wait to interrupt.
+        while not self._closing:
             due = math.inf if heartbeat is None else heartbeat.deadline
             if await connection.wait(min(deadline, due)):
                 if heartbeat is not None:
                     heartbeat.heard(anyio.current_time())
-            elif self._closing:
-                return WS_CLOSING_MESSAGE
-            elif deadline <= due:
-                raise _timeout("ws_receive", seconds, "waiting for a message from", connection.host)
-            elif heartbeat is not None:
-                self._keep_time(heartbeat)
+            else:
+                self._waited_in_vain(seconds, limited=deadline <= due)
             message = connection.next_message()
             if message is not None:
                 return message
+        return WS_CLOSING_MESSAGE
+
+    def _waited_in_vain(self, seconds: float, *, limited: bool) -> None:
+        """A wait has ended because it was interrupted, or by the one limit or the other."""
+        if self._closing:
+            return
+        if limited:
+            raise _timeout(
+                "ws_receive", seconds, "waiting for a message from", self.connection.host
+            )
+        if self._heartbeat is not None:
+            self._keep_time(self._heartbeat)
 
     # --- the heartbeat ---
 
