@@ -326,14 +326,20 @@ async def test_resumed(tmp_path: Path, connections: int) -> None:
     assert stage.origin.asked[0].if_range == '"v1"'
 
 
-async def test_resumed_in_a_directory(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("connections", "first", "end"), [(1, None, SIZE), (3, "bytes=0-1048575", None)]
+)
+async def test_resumed_in_a_directory(
+    tmp_path: Path, connections: int, first: str | None, end: int | None
+) -> None:
     """Only the first response tells the name, and so that there is something already."""
     async with Stage(Origin(DATA)) as stage:
         await interrupted(stage, tmp_path)
-        result = await stage.session.download(stage.url, tmp_path)
+        result = await stage.session.download(stage.url, tmp_path, connections=connections)
         assert result.path == tmp_path / "file.bin"
         assert result.resumed > 999_000
-        assert stage.origin.ranges_asked == [None, f"bytes={result.resumed}-{SIZE - 1}"]
+        end = end or result.resumed + 1024 * 1024
+        assert stage.origin.ranges_asked[:2] == [first, f"bytes={result.resumed}-{end - 1}"]
     assert result.path.read_bytes() == DATA
 
 
@@ -625,6 +631,14 @@ async def test_the_name(tmp_path: Path, disposition: str | None, name: str) -> N
     assert names(tmp_path) == [name]
 
 
+async def test_into_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with Stage(Origin(b"data")) as stage:
+        result = await stage.session.download(stage.url)
+    assert result.path == Path("file.bin")
+    assert names(tmp_path) == ["file.bin"]
+
+
 async def test_what_the_server_names_replaces_nothing(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("mine")
     more = [("Content-Disposition", "attachment; filename=notes")]
@@ -680,6 +694,10 @@ async def test_only_if_it_has_changed(tmp_path: Path) -> None:
         again = await stage.session.download(stage.url, tmp_path / "file", conditional=True)
         assert again.unmodified
         assert stage.origin.asked[-1].headers["If-Modified-Since"] == stage.origin.modified
+        again = await stage.session.download(
+            stage.url, tmp_path / "file", conditional=True, connections=4
+        )
+        assert again.unmodified
         stage.origin.data, stage.origin.etag = b"newer", '"v2"'
         stage.origin.modified = "Thu, 22 Oct 2015 07:00:00 GMT"
         for options in ({"conditional": True}, {"etag": first.etag}):

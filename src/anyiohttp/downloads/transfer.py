@@ -109,6 +109,7 @@ class Transfer:
                 tasks.start_soon(self._guarded, self._writer.run)
                 tasks.start_soon(self._guarded, self._fetch_all, first, segment, connections)
         finally:
+            self._tasks = None
             first.close()
             with anyio.CancelScope(shield=True):
                 await self._write_rest()
