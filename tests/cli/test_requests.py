@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import socket
 import ssl
@@ -296,3 +297,25 @@ def test_http2(
             assert "> GET / HTTP/2\n" in errors
             assert "ALPN h2" in errors
             assert "< HTTP/2 200\n" in errors
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+def test_standard_input_is_sent(
+    server: LoopbackServer,
+    capfdbinary: Capture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    backend: str,
+) -> None:
+    """From a file, which can always be read, and from a pipe."""
+    path = tmp_path / "in"
+    path.write_bytes(pattern(200_000))
+    reading, writing = os.pipe()
+    os.write(writing, b"from a pipe")
+    os.close(writing)
+    url = str(server.url / "upload")
+    for given, wanted in ((path, pattern(200_000)), (reading, b"from a pipe")):
+        with open(given, encoding="utf-8") as source:  # noqa: PTH123 - a path, or a descriptor
+            monkeypatch.setattr("sys.stdin", source)
+            assert main(["post", url, "@-", "--backend", backend]) == 0
+        assert told(capfdbinary)["sha256"] == hashlib.sha256(wanted).hexdigest()
