@@ -1,20 +1,24 @@
 """``python -m benchmarks``: measure, print the table, write ``RESULTS.md`` and ``chart.svg``.
 
-A full run takes about half an hour and wants the machine for itself. A part of one (``--only``,
-``--clients``, ``--backends``, ``--quick``) is printed and not written; with ``--merge`` the
-workloads that were measured replace those of the last run.
+A full run wants the machine for itself, for at most 12 minutes (``--minutes``): first everybody
+does everything once; then those of whom a target speaks take turns for as many rounds as there is
+time for. A part of a run (``--only``, ``--clients``, ``--backends``, ``--quick``) is printed and
+not written; with ``--merge`` the workloads that were measured replace those of the last run.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 
 from . import chart, report, workloads
 from .clients import CLIENTS
 from .machine import allow_many_files, cores, description
-from .measure import configs, run_rounds
+from .measure import Result, configs, run_round
 from .server import serving
+
+MOST_ROUNDS = 9
 
 
 def main() -> int:
@@ -24,19 +28,25 @@ def main() -> int:
     allow_many_files()
     if len(set(cores())) == 1:
         print("there is only one core: nginx and the client share it", file=sys.stderr)
-    results = []
+    end = time.monotonic() + 60 * options.minutes
+    chosen = [workloads.load(name) for name in names]
+    results = [
+        Result.of(workload, configs(workload, options.clients, options.backends))
+        for workload in chosen
+    ]
     with serving(quick=options.quick) as site:
-        for name in names:
-            workload = workloads.load(name)
-            rounds = options.rounds or (2 if options.quick else min(7, workload.rounds))
-            taking_part = list(configs(workload, options.clients, options.backends))
-            result = run_rounds(
-                workload, taking_part, site, rounds=rounds, quick=options.quick, say=say
-            )
-            results.append(result)
-            say("")
-            print(report.text_table(report.VALUE_HEAD, report.value_rows([result])), flush=True)
-            print()
+        for number in range(options.rounds or MOST_ROUNDS):
+            started = time.monotonic()
+            for result in results:
+                if number < result.workload.rounds:
+                    run_round(result, site, number, quick=options.quick, say=say)
+            took = time.monotonic() - started
+            print(f"round {number + 1} took {took:.0f} s", file=sys.stderr, flush=True)
+            if not options.rounds and number and time.monotonic() + took > end:
+                break
+    say("")
+    print(report.text_table(report.VALUE_HEAD, report.value_rows(results)), flush=True)
+    print()
     targets = report.target_rows(results)
     print(report.text_table(report.TARGET_HEAD, targets))
     if complete and (not options.only or options.merge):
@@ -53,7 +63,8 @@ def main() -> int:
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="do little, to see that it works")
-    parser.add_argument("--rounds", type=int, help="7, where one does not take long")
+    parser.add_argument("--rounds", type=int, help="so many, however long that takes")
+    parser.add_argument("--minutes", type=float, default=11.0, help="how long it may take (11)")
     parser.add_argument("--merge", action="store_true", help="write a part of a run, too")
     parser.add_argument("--only", type=listed(workloads.NAMES), metavar="WORK,…")
     parser.add_argument("--clients", type=listed(CLIENTS), metavar="CLIENT,…")

@@ -1,4 +1,4 @@
-"""Rounds: every client in turn, each measurement in a process of its own."""
+"""A round: every client in turn, each measurement in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,11 @@ class Result:
     workload: Workload
     values: dict[Config, list[float | None]] = field(default_factory=dict)
     remarks: dict[Config, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, workload: Workload, taking_part: Iterable[Config]) -> Result:
+        """Return what is still to be filled."""
+        return cls(workload, {config: [] for config in taking_part})
 
     def median(self, config: Config) -> float | None:
         return median([value for value in self.values.get(config, []) if value is not None])
@@ -71,31 +76,31 @@ def configs(
             yield client, backend
 
 
-def run_rounds(
-    workload: Workload,
-    taking_part: list[Config],
-    site: Site,
-    *,
-    rounds: int,
-    quick: bool,
-    say: Callable[[str], None],
-) -> Result:
-    """Measure one workload: A B C, A B C, …; a client that fails is not asked again."""
-    result = Result(workload, {config: [] for config in taking_part})
-    failed: set[Config] = set()
-    for number in range(rounds):
-        for config in taking_part:
-            measured = None
-            if config not in failed:
-                say(f"{workload.name} {number + 1}/{rounds} {' '.join(config)}")
-                spec = Spec(workload.name, *config, site=asdict(site), quick=quick)
-                measured = run_worker(spec)
-                if measured is None:
-                    failed.add(config)
-            result.values[config].append(measured and measured[0])
-            if measured and measured[1]:
-                result.remarks[config] = measured[1]
-    return result
+def run_round(
+    result: Result, site: Site, number: int, *, quick: bool, say: Callable[[str], None]
+) -> None:
+    """Measure one workload once, by each in turn; a client that failed is not asked again.
+
+    Of whom no target speaks is asked in the first round only.
+    """
+    workload = result.workload
+    for config, values in result.values.items():
+        if number and config not in wanted(workload):
+            continue
+        measured = None
+        if None not in values:
+            say(f"round {number + 1}: {workload.name} {' '.join(config)}")
+            spec = Spec(workload.name, *config, site=asdict(site), quick=quick)
+            measured = run_worker(spec)
+        values.append(measured and measured[0])
+        if measured and measured[1]:
+            result.remarks[config] = measured[1]
+
+
+def wanted(workload: Workload) -> set[Config]:
+    """Of whom the targets of a workload speak."""
+    ours = {("anyiohttp", target.backend) for target in workload.targets}
+    return ours | {target.other for target in workload.targets if target.other is not None}
 
 
 def run_worker(spec: Spec) -> tuple[float, str] | None:

@@ -21,6 +21,8 @@ NAMES = (
     "import_time",
     "memory_idle",
     "memory_request",
+    "growth_waiting",
+    "growth_hosts",
 )
 
 

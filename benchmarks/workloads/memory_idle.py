@@ -13,5 +13,5 @@ WORKLOAD = Workload(
     measure=measuring(idle),
     targets=(Target("asyncio", 1.0, "aiohttp"), Target("trio", 1.0, "httpx2")),
     lacking=frozenset({"floor"}),
-    rounds=3,
+    rounds=1,
 )

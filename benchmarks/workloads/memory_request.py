@@ -12,5 +12,5 @@ WORKLOAD = Workload(
     unit="KB",
     measure=measuring(waiting),
     targets=(Target("asyncio", 1.0, "aiohttp"), Target("trio", 1.0, "httpx2")),
-    rounds=3,
+    rounds=1,
 )

@@ -11,7 +11,7 @@ TASKS = 64
 async def run(bench: Bench) -> float:
     url = bench.site.http + "/small"
     async with bench.client(limit=TASKS) as client:
-        return await calls(bench, lambda: client.get(url), tasks=TASKS, each=bench.repeats(300, 15))
+        return await calls(bench, lambda: client.get(url), tasks=TASKS, each=bench.repeats(200, 15))
 
 
 WORKLOAD = Workload(

@@ -90,7 +90,7 @@ def prepare_url(
     return _extend(parsed, params) if params else parsed
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def plain_url(url: str) -> tuple[URL, bool]:
     """Return what `prepare_url` and `has_empty_query` say of a text that needs nothing else.
 
@@ -230,7 +230,7 @@ class Destination(NamedTuple):
     origin: tuple[str, str | None, int | None]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def destination_of(url: URL) -> Destination:
     """Return the parts of a URL without credentials that each request of it needs anew."""
     return Destination(

@@ -30,7 +30,9 @@ import anyio
 from anyio.streams.tls import TLSAttribute
 
 from .._net.call import Call, Observer
-from .._net.deadlines import Phase, within
+from .._net.deadlines import Phase, timeout_error
+from .._net.streams import DeadlinePassed
+from .._net.turns import make_turn
 from .._protocol.base import Body, Exchange, HTTPConnection, RequestHead
 from ..exceptions import ClientConnectionError
 from .key import ConnectionKey
@@ -268,12 +270,16 @@ class Pool:
         self._changed(connection)
 
     async def _wait(self, waiter: _Waiter, call: Call) -> _Outcome:
-        turn = anyio.Event()
+        turn = make_turn(call.loop)
         waiter.wake = turn.set
         try:
             if call.observer is not None:
                 await call.observer.notify("connection_queued_start")
-            await within(call, Phase.POOL, turn.wait)
+            deadline, ran_out = call.next_deadline(Phase.POOL)
+            try:
+                await turn.wait_before(deadline)
+            except DeadlinePassed:
+                raise timeout_error(call, ran_out) from None
             if call.observer is not None:
                 await call.observer.notify("connection_queued_end")
         except BaseException:

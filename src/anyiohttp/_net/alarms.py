@@ -1,8 +1,8 @@
 """Timers of asyncio's loops that many waits share.
 
 Knows: asyncio's timers and futures.
-Must not know: streams, what is waited for.
-Called by: `asyncio_streams`, once for each wait that has a deadline.
+Must not know: what is waited for.
+Called by: `asyncio_streams` and `uvloop_streams` for each wait that has a deadline; `turns`.
 
 A timer for each wait costs more than the read that ends it. Most deadlines are whole seconds of the
 clock (`ClientTimeout.ceil_threshold`), so that waits which begin in the same second end together:
@@ -12,11 +12,12 @@ they share one timer. It is cancelled with the last of them, so that none runs w
 from __future__ import annotations
 
 import asyncio
+import math
 from weakref import WeakKeyDictionary
 
 from .streams import DeadlinePassed
 
-__all__ = ("Alarms", "alarms_of")
+__all__ = ("Alarms", "AsyncioTurn", "alarms_of")
 
 _Waiter = asyncio.Future[bytes]
 
@@ -70,3 +71,36 @@ def alarms_of(loop: asyncio.AbstractEventLoop) -> Alarms:
     if found is None:
         found = _alarms[loop] = Alarms()
     return found
+
+
+class AsyncioTurn:
+    """A `turns.Turn` on asyncio's loops.
+
+    Args:
+        loop: the running one.
+    """
+
+    __slots__ = ("_loop", "_waiter")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiter: _Waiter = loop.create_future()
+
+    def set(self) -> None:
+        """Let it go on."""
+        if not self._waiter.done():
+            self._waiter.set_result(b"")
+
+    async def wait_before(self, deadline: float) -> None:
+        """Wait until it is set; see `turns.Turn`."""
+        if deadline == math.inf:
+            await self._waiter
+            return
+        if self._loop.time() >= deadline:
+            raise DeadlinePassed
+        alarms = alarms_of(self._loop)
+        alarms.set(self._loop, deadline, self._waiter)
+        try:
+            await self._waiter
+        finally:
+            alarms.clear(deadline, self._waiter)

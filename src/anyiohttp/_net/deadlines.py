@@ -21,7 +21,7 @@ import anyio
 
 from ..exceptions import ConnectionTimeoutError, ServerTimeoutError, SocketTimeoutError
 
-__all__ = ("DEFAULT_TIMEOUT", "ClientTimeout", "Phase", "within")
+__all__ = ("DEFAULT_TIMEOUT", "ClientTimeout", "Phase", "timeout_error", "within")
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
