@@ -168,6 +168,15 @@ def manual_page(name: str) -> str:
     return command.get_help(own)
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the guide for users of aiohttp before those for users of other clients."""
+    for section in config.nav or ():
+        pages = section.get("Coming from") if isinstance(section, dict) else None
+        if pages is not None and (Path(config.docs_dir) / "migration.md").is_file():
+            pages.insert(0, "migration.md")
+    return config
+
+
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the reference."""
     from mkdocs.structure.files import File  # the tests need only what is above

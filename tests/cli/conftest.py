@@ -1,81 +1,16 @@
-"""What the tests of the command line share: a server in a thread, and programs on a terminal."""
+"""What the tests of the command line have: a server in a thread, and no environment."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import ssl
-import sys
 from collections.abc import Iterator
 
-import anyio
 import pytest
 from anyio.from_thread import start_blocking_portal
+from tests.cli.stage import ROUTES
 
-from anyiohttp.cli.loopback import LoopbackServer, Request, Response, Send, serve
-from anyiohttp.cli.loopback.handlers import pattern
-
-
-async def cut_short(request: Request) -> Response:
-    async def write(send: Send) -> None:
-        await send(b"half")
-
-    return Response(writer=write, size=8, silent_close=True)
-
-
-async def nasty(request: Request) -> Response:
-    """Text, and a header, that a terminal must not obey."""
-    fields = [("Content-Type", "text/plain"), ("X-Title", "\x9b2J")]
-    return Response(200, "\x1b]0;owned\x07grüß\n".encode(), fields)
-
-
-async def endless(request: Request) -> Response:
-    async def write(send: Send) -> None:
-        while True:
-            await send(b"line\n" * 1000)
-            await anyio.lowlevel.checkpoint()
-
-    return Response(writer=write, headers=[("Content-Type", "text/plain")])
-
-
-CONTENT = pattern(3 * 2**20 + 7)
-
-
-async def ranged(request: Request) -> Response:
-    """A file that can be had in parts."""
-    fields = [("ETag", '"1"'), ("Accept-Ranges", "bytes"), ("Content-Type", "application/x")]
-    asked = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
-    if asked is None:
-        return Response(200, CONTENT, fields)
-    start, end = int(asked[1]), min(int(asked[2] or len(CONTENT)) + 1, len(CONTENT))
-    fields.append(("Content-Range", f"bytes {start}-{end - 1}/{len(CONTENT)}"))
-    return Response(206, CONTENT[start:end], fields)
-
-
-async def wants_digest(request: Request) -> Response:
-    """Ask for credentials by RFC 7616; the user is ``me`` and the password ``secret``."""
-    given = dict(re.findall(r'(\w+)="?([^",]+)"?', request.headers.get("Authorization", "")))
-
-    def hexed(*parts: str) -> str:
-        return hashlib.sha256(":".join(parts).encode()).hexdigest()
-
-    if given:
-        middle = (given["nonce"], given["nc"], given["cnonce"], "auth")
-        uri = hexed(request.method, given["uri"])
-        if given["response"] == hexed(hexed("me", "here", "secret"), *middle, uri):
-            return Response(200, b"welcome")
-    challenge = 'Digest realm="here", nonce="n", qop="auth", algorithm=SHA-256'
-    return Response(401, headers=[("WWW-Authenticate", challenge)])
-
-
-ROUTES = {
-    "/digest": wants_digest,
-    "/file.bin": ranged,
-    "/cut": cut_short,
-    "/nasty": nasty,
-    "/endless": endless,
-}
+from anyiohttp.cli.loopback import LoopbackServer, serve
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +33,3 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.lower().endswith("_proxy") or name in ("NETRC", "NO_COLOR", "FORCE_COLOR"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("NETRC", os.devnull)
-
-
-#: How the command line is run as a program of its own.
-PROGRAM = (sys.executable, "-m", "anyiohttp")

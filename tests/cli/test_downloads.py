@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from tests.cli.conftest import CONTENT
-from tests.cli.test_terminal import on_terminal
+from tests.cli.stage import CONTENT, on_terminal
 from yarl import URL
 
 from anyiohttp import (

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 import click
 import pytest
-from tests.cli.conftest import PROGRAM
+from tests.cli.stage import PROGRAM
 
 from anyiohttp.cli import main as main_module
 from anyiohttp.cli.app import program

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import signal
 import struct
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 
 import pytest
-from tests.cli.conftest import PROGRAM
+from tests.cli.stage import PROGRAM, on_terminal
 
 from anyiohttp.cli.exit_codes import ExitCode
 from anyiohttp.cli.loopback import LoopbackServer
@@ -22,43 +20,9 @@ if sys.platform == "win32":  # pragma: no cover
     pytest.skip("no terminals to open on Windows", allow_module_level=True)
 
 import fcntl
-import pty
 import termios
 
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
-
-
-#: What to type once the program has shown something.
-Dialogue = Sequence[tuple[bytes, bytes]]
-
-
-def on_terminal(arguments: Sequence[str], dialogue: Dialogue = ()) -> tuple[int, str]:
-    """Run the program on a terminal of its own; return its exit status and what it showed."""
-    pending = list(dialogue)
-    process, terminal = pty.fork()
-    if not process:  # pragma: no cover - the child becomes the program
-        os.environ.update(TERM="xterm-256color", COLUMNS="100", LINES="40")
-        os.execv(PROGRAM[0], [*PROGRAM, *arguments])
-    shown = b""
-    try:
-        while True:
-            readable, _, _ = select.select([terminal], [], [], 60)
-            if not readable:
-                os.kill(process, signal.SIGKILL)
-                raise AssertionError(f"it hangs after {shown!r}")
-            try:
-                data = os.read(terminal, 65536)
-            except OSError:  # the program has ended
-                break
-            if not data:
-                break
-            shown += data
-            if pending and pending[0][0] in shown:
-                os.write(terminal, pending.pop(0)[1])
-    finally:
-        os.close(terminal)
-        _, status = os.waitpid(process, 0)
-    return os.waitstatus_to_exitcode(status), shown.decode().replace("\r\n", "\n")
 
 
 def test_json_is_coloured_and_indented(server: LoopbackServer) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from tests.cli.test_terminal import on_terminal
+from tests.cli.stage import on_terminal
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
