@@ -38,6 +38,7 @@ from anyiohttp import (
     InvalidRequestError,
     ServerTimeoutError,
     SocketTimeoutError,
+    TraceConfig,
     WebSocketError,
     WSCloseCode,
     WSMessage,
@@ -274,8 +275,9 @@ async def test_no_compression_of_such_a_size() -> None:
             await session.ws_connect(URL, no_such=True)  # type: ignore[call-overload]
 
 
-async def test_redirects_cookies_and_middlewares_apply() -> None:
+async def test_redirects_cookies_middlewares_and_tracing_apply() -> None:
     seen: list[bytes] = []
+    traced: list[str] = []
 
     async def play(peer: Peer) -> None:
         while True:
@@ -295,14 +297,24 @@ async def test_redirects_cookies_and_middlewares_apply() -> None:
         request.headers["X-Middleware"] = "1"
         return await handler(request)
 
+    trace = TraceConfig()
+    for name in ("on_request_start", "on_request_redirect", "on_request_end"):
+
+        async def note(*args: object, name: str = name) -> None:
+            traced.append(name)
+
+        getattr(trace, name).append(note)
     async with MemoryNetwork() as network:
         network.listen(HOST, 80, play)
         async with (
-            ClientSession(connector=network.connector(), middlewares=[middleware]) as session,
+            ClientSession(
+                connector=network.connector(), middlewares=[middleware], trace_configs=[trace]
+            ) as session,
             session.ws_connect(URL) as websocket,
         ):
             await websocket.send_str("a")
             assert await websocket.receive_str() == "a"
+    assert traced == ["on_request_start", "on_request_redirect", "on_request_end"]
     assert len(seen) == 2
     assert b"Cookie: led=here\r\n" in seen[1]
     assert b"X-Middleware: 1\r\n" in seen[1]
