@@ -46,7 +46,6 @@ __all__ = (
 _EXPECT = istr("Expect")
 #: What depends on the body, and is the protocol's to say.
 _FRAMING = (istr("Content-Length"), istr("Transfer-Encoding"))
-_UPGRADE = istr("Upgrade")
 
 #: Header fields as they go out.
 Lines = tuple[tuple[str, str], ...]
@@ -71,6 +70,7 @@ class RequestOptions:
     expect100: bool = False
     raise_for_status: RaiseForStatus = False
     read_until_eof: bool = True
+    upgrade: bool = False
     proxy: StrOrURL | None = None
     proxy_auth: BasicAuth | None = None
     proxy_headers: LooseHeaders | None = None
@@ -102,6 +102,7 @@ class RequestKwargs(TypedDict, total=False):
     expect100: bool
     raise_for_status: RaiseForStatus | None
     read_until_eof: bool
+    upgrade: bool  # whether 101 is an answer: its stream is taken over, as by `ws_connect`
     proxy: StrOrURL | None
     proxy_auth: BasicAuth | None
     proxy_headers: LooseHeaders | None
@@ -466,9 +467,8 @@ class ClientRequest:
         has_body = self.payload is not None
         chunked, expects = has_body and bool(options.chunked), has_body and self.expects_continue
         what = (self.method, scheme, authority, target, self._wire_headers(), self.absolute)
-        upgrade = _UPGRADE in self.headers
-        how = (options.version, chunked, expects, upgrade, options.read_until_eof, options.limits)
-        return RequestHead(*what, *how)  # by position, which is faster
+        how = (options.version, chunked, expects, options.upgrade)
+        return RequestHead(*what, *how, options.read_until_eof, options.limits)  # fast by position
 
     def _wire_headers(self) -> Lines:
         """Return the fields as they go out: those for a forwarding proxy are added only here."""

@@ -102,7 +102,8 @@ async def open_websocket(
     max_size = options.pop("max_msg_size", _MAX_MSG_SIZE)
     fields = _fields(options.pop("headers", None), options.pop("origin", None), offer.fields())
     method = options.pop("method", "GET")
-    response = await session.request(method, url, headers=fields, read_until_eof=False, **options)
+    options |= {"headers": fields, "read_until_eof": False, "upgrade": True}
+    response = await session.request(method, url, **options)
     try:
         accepted = offer.accepted(response.status, response.headers)
         exchange = response.connection
