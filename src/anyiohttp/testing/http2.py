@@ -66,7 +66,9 @@ class HTTP2Peer:
             self.h2.local_settings = Settings(client=False)
             self.h2.local_settings.update(dict(settings))
             self.h2.local_settings.acknowledge()
-            self.h2.decoder.max_allowed_table_size = self.h2.local_settings.header_table_size
+            self.h2.decoder.max_allowed_table_size = max(
+                4096, self.h2.local_settings.header_table_size
+            )
             self.h2.max_inbound_frame_size = self.h2.local_settings.max_frame_size
         self.h2.initiate_connection()
 

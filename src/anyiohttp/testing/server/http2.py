@@ -154,7 +154,7 @@ class _Connection:
             h2.local_settings = Settings(client=False)
             h2.local_settings.update(dict(settings))
             h2.local_settings.acknowledge()
-            h2.decoder.max_allowed_table_size = h2.local_settings.header_table_size
+            h2.decoder.max_allowed_table_size = max(4096, h2.local_settings.header_table_size)
             h2.max_inbound_frame_size = h2.local_settings.max_frame_size
         h2.initiate_connection()
         failure: Exception | None = None
