@@ -40,13 +40,18 @@ from anyiohttp import (
     MalformedResponseError,
     ServerDisconnectedError,
     UploadAbortedError,
+    WSServerHandshakeError,
 )
+from anyiohttp._client.extended_connect import as_extended_connect
+from anyiohttp._protocol.base import RequestHead
 from anyiohttp.testing import (
     CertificateAuthority,
     HTTP2Peer,
     MemoryNetwork,
     Request,
     Response,
+    accept_websocket,
+    echo_websocket,
 )
 
 pytestmark = pytest.mark.anyio
@@ -621,3 +626,101 @@ async def test_through_a_proxy(authority: CertificateAuthority) -> None:
                 async with session.get(listener.url / "x", proxy=through) as response:
                     assert response.version == (2, 0)
                     assert await response.read() == b"/x"
+
+
+# --- WebSockets -----------------------------------------------------------------------------
+
+OFFERED = {SettingCodes.ENABLE_CONNECT_PROTOCOL: 1}
+
+
+async def websockets_too(request: Request) -> Response:
+    if request.path == "/ws":
+        return accept_websocket(request, echo_websocket)
+    return Response(200, b"%d" % request.version[0])
+
+
+async def test_a_websocket_on_a_stream() -> None:
+    async with serving(websockets_too, settings=OFFERED) as (session, listener):
+        async with session.ws_connect("ws") as websocket:
+            await websocket.send_str("hello")
+            assert await websocket.receive_str() == "hello"
+            await websocket.send_bytes(bytes(300_000))
+            assert len(await websocket.receive_bytes()) == 300_000
+            assert await get(session) == b"2"
+        assert websocket.close_code == 1000
+        assert await get(session) == b"2"
+        assert listener.connections == 1
+
+
+async def test_a_websocket_that_is_given_up_leaves_the_connection_alone() -> None:
+    async with serving(websockets_too, settings=OFFERED) as (session, listener):
+        websocket = await session.ws_connect("ws")
+        with anyio.move_on_after(0.01):
+            await websocket.receive()
+        assert await get(session) == b"2"
+        await websocket.close()
+        assert session.connector is not None
+        assert session.connector.stats.busy == 0
+        assert listener.connections == 1
+
+
+async def test_a_websocket_where_it_is_not_offered() -> None:
+    async with serving(websockets_too) as (session, _):
+        with pytest.raises(ClientConnectionError, match="does not offer websocket over HTTP/2"):
+            await session.ws_connect("ws")
+        assert await get(session) == b"2"
+
+
+async def test_a_websocket_that_is_refused() -> None:
+    async def handler(request: Request) -> Response:
+        return Response(403, b"no")
+
+    async with serving(handler, settings=OFFERED) as (session, listener):
+        with pytest.raises(WSServerHandshakeError, match="Invalid response status") as caught:
+            await session.ws_connect("ws")
+        assert caught.value.status == 403
+        with pytest.raises(WSServerHandshakeError):
+            await session.ws_connect("ws")
+        assert listener.connections == 1
+
+
+@pytest.mark.parametrize("offered", [True, False])
+async def test_secure_websockets_share_the_connection_that_is_there(
+    authority: CertificateAuthority, *, offered: bool
+) -> None:
+    """Otherwise they have one of HTTP/1.1."""
+    async with MemoryNetwork() as network:
+        tls = authority.server_context(HOST, alpn=BOTH)
+        listener = network.serve_http2(
+            HOST, websockets_too, tls=tls, settings=OFFERED if offered else None
+        )
+        # The context is used as it is: it is told what to offer for each kind of call.
+        async with ClientSession(
+            connector=network.connector(ssl=authority.client_context(alpn=BOTH))
+        ) as session:
+            assert await get(session, str(listener.url)) == b"2"
+            url = str(listener.url / "ws").replace("https", "wss")
+            plain = authority.client_context()
+            context = {} if offered else {"ssl": plain}
+            async with session.ws_connect(url, **context) as websocket:  # type: ignore[arg-type]
+                await websocket.send_str("hello")
+                assert await websocket.receive_str() == "hello"
+            assert listener.connections == (1 if offered else 2)
+
+
+def test_what_a_handshake_says_on_a_stream() -> None:
+    headers = (
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Key", "x"),
+        ("Sec-WebSocket-Version", "13"),
+    )
+    head = RequestHead("GET", "https", "a.example", "/ws", headers, upgrade=True)
+    assert as_extended_connect(head) == RequestHead(
+        "CONNECT",
+        "https",
+        "a.example",
+        "/ws",
+        (("Sec-WebSocket-Version", "13"),),
+        protocol="websocket",
+    )

@@ -43,6 +43,7 @@ from ..abc import AbstractCookieJar
 from ..exceptions import TooManyRedirects
 from .auth import BasicAuth, authorization_for
 from .cookies import merge_cookie_header
+from .extended_connect import as_extended_connect, lease_for_websocket
 from .middlewares import rewind
 from .netrc import netrc_auth
 from .proxies import environment_proxy, proxy_route
@@ -390,7 +391,14 @@ class Send:
         if tracker is not None:
             tracker.begin()
         connector = self._connector
-        lease = connector.acquire_nowait(key, call) or await connector.acquire(key, call)
+        lease = None
+        if head.upgrade and request.headers[_UPGRADE].lower() == "websocket":
+            shared = self._key_for(request, destination.origin, http1=False)
+            lease = await lease_for_websocket(connector, shared, call)
+            if lease is not None and lease.connection.multiplexes:
+                head = as_extended_connect(head)
+        if lease is None:
+            lease = connector.acquire_nowait(key, call) or await connector.acquire(key, call)
         request.reused_connection = lease.reused
         try:
             body = request.wire_body()
@@ -412,14 +420,18 @@ class Send:
         return response
 
     def _key_for(
-        self, request: ClientRequest, origin: tuple[str, str | None, int | None]
+        self,
+        request: ClientRequest,
+        origin: tuple[str, str | None, int | None],
+        http1: bool | None = None,
     ) -> ConnectionKey:
         """Return the key of the connections that can carry a request."""
         url = request.url
         tls = request.options.tls
         route = request.final_route
         # Another protocol can only be gone over to from HTTP/1.1 (RFC 9113 8.6).
-        http1 = request.options.version < HTTP_11 or _UPGRADE in request.headers
+        if http1 is None:
+            http1 = request.options.version < HTTP_11 or _UPGRADE in request.headers
         if tls is not PLAIN_TLS or route is not None or http1:
             return self._connector.key_for(
                 url,

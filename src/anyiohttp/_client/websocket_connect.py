@@ -105,7 +105,9 @@ async def open_websocket(
     options |= {"headers": fields, "read_until_eof": False, "upgrade": True}
     response = await session.request(method, url, **options)
     try:
-        accepted = offer.accepted(response.status, response.headers)
+        accepted = offer.accepted(
+            response.status, response.headers, http2=response.version == (2, 0)
+        )
         exchange = response.connection
         assert exchange is not None, "a 101 leaves its connection open"
         host = f"{response.url.raw_host}:{response.url.port}"

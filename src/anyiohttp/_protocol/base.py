@@ -236,6 +236,7 @@ class HTTPConnection(ABC):
             0 once the connection is closing or closed.
         in_flight: how many places are taken: exchanges under way and places reserved.
         multiplexes: whether it carries more than one exchange at a time.
+        extended_connect: whether the peer has said that it knows RFC 8441.
         settled: whether `capacity` is known; until then it is what can be used at once, and who
             waits for a place had better wait for more of them than for another connection.
         stream: the stream below, to ask for its extra attributes.
@@ -247,6 +248,7 @@ class HTTPConnection(ABC):
     capacity: int
     in_flight: int
     multiplexes = False
+    extended_connect: bool = False
     settled: bool = True
     stream: NetworkStream
     on_change: Callable[[HTTPConnection], None] | None = None

@@ -27,7 +27,7 @@ import anyio
 from ..._net.call import Call
 from ..._net.deadlines import Phase, timeout_error
 from ..._net.streams import DeadlinePassed, NetworkStream
-from ...exceptions import ServerDisconnectedError
+from ...exceptions import ClientConnectionError, ServerDisconnectedError
 from ..base import HTTP_20, Body, HTTPConnection, RequestHead
 from .engine import Engine
 from .exchange import HTTP2Exchange
@@ -117,11 +117,16 @@ class HTTP2Connection(HTTPConnection):
         """See that a stream can be opened and that the peer is there.
 
         Raises:
+            ClientConnectionError: the peer does not know what is asked for.
             ServerDisconnectedError: neither; nothing of the request was sent.
             ServerTimeoutError: a limit of the call ran out.
         """
         engine = self.engine
-        if engine.failure is None and time.monotonic() - self.wire.heard > PING_AFTER:
+        if engine.failure is None and (
+            time.monotonic() - self.wire.heard > PING_AFTER
+            # What the peer can do is known once it has said anything.
+            or (head.protocol is not None and not engine.settled)
+        ):
             await self._probe(call)
         if engine.failure is not None:
             failure = engine.failure
@@ -136,6 +141,11 @@ class HTTP2Connection(HTTPConnection):
             error = ServerDisconnectedError(f"{call.host} takes no more requests here")
             error.unprocessed = error.unanswered = True
             raise error
+
+        if head.protocol is not None and not engine.extended_connect:
+            raise ClientConnectionError(
+                f"{call.host} does not offer {head.protocol} over HTTP/2 (RFC 8441)"
+            )
 
     async def _probe(self, call: Call) -> None:
         answer = self.engine.ping()
@@ -192,6 +202,7 @@ class HTTP2Connection(HTTPConnection):
     def _limits_changed(self) -> None:
         engine = self.engine
         self.settled = engine.settled or engine.closing
+        self.extended_connect = engine.extended_connect
         self.capacity = 0 if engine.closing else engine.max_streams
         self._changed()
 

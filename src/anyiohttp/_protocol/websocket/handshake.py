@@ -72,16 +72,23 @@ class Offer:
             fields.append(("Sec-WebSocket-Extensions", build_extension(offered)))
         return fields
 
-    def accepted(self, status: int, headers: CIMultiDictProxy[str]) -> Accepted:
+    def accepted(
+        self, status: int, headers: CIMultiDictProxy[str], *, http2: bool = False
+    ) -> Accepted:
         """Return what an answer agrees to.
 
         Args:
             status: of the response.
             headers: of the response.
+            http2: whether it came on a stream of HTTP/2, where a 200 is all there is to it.
 
         Raises:
             HandshakeRefused: the answer is none, or agrees to what was not offered.
         """
+        if http2:
+            if not 200 <= status < 300:
+                raise HandshakeRefused("Invalid response status")
+            return self._agreed(headers)
         if status != 101:
             raise HandshakeRefused("Invalid response status")
         if headers.get("Upgrade", "").lower() != "websocket":
@@ -90,6 +97,9 @@ class Offer:
             raise HandshakeRefused("Invalid connection header")
         if headers.getall("Sec-WebSocket-Accept", []) != [accept_key(self.key)]:
             raise HandshakeRefused("Invalid challenge response")
+        return self._agreed(headers)
+
+    def _agreed(self, headers: CIMultiDictProxy[str]) -> Accepted:
         return Accepted(
             self._protocol(headers.getall("Sec-WebSocket-Protocol", ())),
             self._deflate(headers.getall("Sec-WebSocket-Extensions", ())),

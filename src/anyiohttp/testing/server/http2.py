@@ -107,6 +107,9 @@ class _Request(Request):
         self.query = MultiDict(parse_qsl(query, keep_blank_values=True))
         self.headers = CIMultiDict((name, value) for name, value in fields if name[0] != ":")
         self.headers["Host"] = pseudo[":authority"]
+        if ":protocol" in pseudo:  # RFC 8441; what handlers look at
+            self.headers["Upgrade"] = pseudo[":protocol"]
+            self.headers["Sec-WebSocket-Key"] = ""
         self.secure = connection.secure
         self.params = ()
         self.continued = False
@@ -132,6 +135,33 @@ class _Request(Request):
     async def wait_client_gone(self) -> None:
         while not self._state.gone:
             await self._state.changed.wait()
+
+
+#: What an answer to Upgrade says, and one to an extended CONNECT does not.
+_OF_HTTP1 = ("connection", "upgrade", "sec-websocket-accept", "content-length")
+
+
+class _Tunnel(ByteStream):
+    """A stream's bytes, for who speaks on it after CONNECT."""
+
+    def __init__(self, connection: _Connection, number: int) -> None:
+        self._connection = connection
+        self._number = number
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        data = await self._connection.receive_of(self._number)
+        if not data:
+            raise anyio.EndOfStream
+        return data
+
+    async def send(self, item: bytes) -> None:
+        await self._connection.send_data(self._number, item)
+
+    async def send_eof(self) -> None:
+        """Sent when the speaking is over."""
+
+    async def aclose(self) -> None:
+        """The stream ends when the speaking is over."""
 
 
 class _Connection:
@@ -232,6 +262,14 @@ class _Connection:
         if size is not None and response.status not in (204, 304):
             fields.append(("content-length", str(size)))
         bodyless = request.method == "HEAD" or response.status in (204, 304)
+        if response.takeover is not None:
+            fields = [(":status", "200"), *((n, v) for n, v in fields[1:] if n not in _OF_HTTP1)]
+            await self.send_head(number, fields)
+            await response.takeover(_Tunnel(self, number), b"")
+            self._check(number)
+            self._h2.end_stream(number)
+            await self._flush()
+            return
         trailers = [(name.lower(), value) for name, value in response.trailers]
         empty = bodyless or (response.writer is None and not response.body)
         await self.send_head(number, fields, end=empty and not trailers)
@@ -263,6 +301,10 @@ class _Connection:
             self._h2.acknowledge_received_data(len(data), number)
             await self._flush()
         return data
+
+    async def receive_of(self, number: int) -> bytes:
+        """Return the next part of what comes on a stream; ``b""`` at its end."""
+        return await self.receive(number, self._streams[number])
 
     async def send_head(
         self, number: int, fields: list[tuple[str, str]], *, end: bool = False
