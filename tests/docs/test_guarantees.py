@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import tests.proof.http2_scenarios  # noqa: F401 - they register themselves
 from tests.proof.scenarios import SCENARIOS
 
 from anyiohttp import (
