@@ -8,6 +8,7 @@ Called by: scripts given to `MemoryNetwork.listen`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import anyio
@@ -21,6 +22,7 @@ from h2.events import (
     StreamReset,
     WindowUpdated,
 )
+from h2.exceptions import StreamClosedError
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import Frame
 
@@ -42,8 +44,8 @@ class HTTP2Peer:
     """One HTTP/2 connection, seen from the server.
 
     What it sends through `respond` and `send_data` is well-formed and waits for the client's
-    windows; `send_frames` and `send` send anything. What the client sends is read only while the
-    script waits for it.
+    windows; a stream that the client has reset is passed over. `send_frames` and `send` send
+    anything. What the client sends is read only while the script waits for it.
 
     Args:
         peer: the connection.
@@ -154,14 +156,19 @@ class HTTP2Peer:
             end: whether nothing follows.
         """
         fields = [(":status", str(status)), *headers]
-        self.h2.send_headers(stream, fields, end_stream=end and not body)
-        if body:
-            await self.send_data(stream, body, end=end)
-        else:
-            await self.flush()
+        with suppress(StreamClosedError):
+            self.h2.send_headers(stream, fields, end_stream=end and not body)
+            if body:
+                await self.send_data(stream, body, end=end)
+        await self.flush()
 
     async def send_data(self, stream: int, data: bytes, *, end: bool = False) -> None:
         """Send a part of a body, as the windows allow."""
+        with suppress(StreamClosedError):
+            await self._send_data(stream, data, end=end)
+        await self.flush()
+
+    async def _send_data(self, stream: int, data: bytes, *, end: bool) -> None:
         view = memoryview(data)
         while view:
             window = self.h2.local_flow_control_window(stream)
@@ -175,7 +182,6 @@ class HTTP2Peer:
             await self.flush()
         if end and not data:
             self.h2.end_stream(stream)
-        await self.flush()
 
     async def send_frames(self, *frames: Frame) -> None:
         """Send frames as they are, in one write, behind what else is to be sent."""
