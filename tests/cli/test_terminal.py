@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from tests.cli.stage import PROGRAM, on_terminal
@@ -45,6 +46,20 @@ def test_a_terminal_obeys_no_server(server: LoopbackServer) -> None:
 def test_binary_data_stay_away(server: LoopbackServer) -> None:
     code, shown = on_terminal(["get", str(server.url / "stream/5000")])
     assert (code, shown) == (0, "(application/octet-stream, 4.9 KiB: use -o FILE, or a pipe)\n")
+
+
+def test_a_request_that_is_only_shown(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("grüß\x1b[2J\n")
+    (tmp_path / "data").write_bytes(b"\xff\x00")
+    shown = {}
+    for name in ("text", "data"):
+        code, output = on_terminal(["put", "--offline", "a.org", f"@{tmp_path / name}"])
+        assert code == 0
+        shown[name] = COLOURS.sub("", output).partition("\n\n")[2]
+    assert shown == {
+        "text": "grüß\\x1b[2J\n\n",
+        "data": "(2 B that are no text: use a pipe)\n\n",
+    }
 
 
 def test_a_password_is_asked_for(server: LoopbackServer) -> None:

@@ -80,21 +80,21 @@ def piped(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
 def test_lines_of_a_pipe(url: str, piped: Piped, backend: str) -> None:
-    options = ["--backend", backend, "--linger", "0.2", "--compress"]
+    options = ["--backend", backend, "--linger", "1", "--compress"]
     done = piped(f"ws://{url}/echo", *options, typed="one\ngrüß dich\r\n\nlast")
     assert done == Talk(0, "one\ngrüß dich\n\nlast\n", "")
 
 
 def test_binary_messages(url: str, piped: Piped) -> None:
-    done = piped(f"{url}/", "--binary", "--linger", "0.2", typed="abc\n")
+    done = piped(f"{url}/", "--binary", "--linger", "1", typed="abc\n")
     assert (done.status, done.output) == (0, "cba")
 
 
 def test_fields_and_protocols(url: str, piped: Piped) -> None:
-    token = ["-a", "T", "--auth-type", "bearer", "-H", "X-A: b", "--linger", "0.2"]
+    token = ["-a", "T", "--auth-type", "bearer", "-H", "X-A: b", "--linger", "1"]
     done = piped(f"http://{url}/headers", *token, "--protocol", "chat")
     assert done.output == "b Bearer T\nchat\n"
-    done = piped(f"{url}/headers", "-a", "u:p", "--linger", "0.2")
+    done = piped(f"{url}/headers", "-a", "u:p", "--linger", "1")
     assert done.output == "None Basic dTpw\nNone\n"
 
 

@@ -11,7 +11,16 @@ import json
 import re
 from collections.abc import Iterator
 
-__all__ = ("duration", "is_json", "is_text", "plural", "pretty_json", "printable", "size")
+__all__ = (
+    "duration",
+    "is_json",
+    "is_text",
+    "is_utf8",
+    "plural",
+    "pretty_json",
+    "printable",
+    "size",
+)
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -86,6 +95,15 @@ def is_json(content_type: str) -> bool:
 def is_text(content_type: str) -> bool:
     """Whether a media type, without parameters, is made for people to read."""
     return _TEXT_TYPE.fullmatch(content_type) is not None
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether bytes are text in UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")

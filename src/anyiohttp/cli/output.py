@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.highlighter import JSONHighlighter
 from rich.text import Text
 
-from .formatting import printable
+from .formatting import is_utf8, printable, size
 
 __all__ = ("Screen", "When")
 
@@ -58,8 +58,20 @@ class Screen:
         shown = printable(text) if self.on_terminal else text
         self.write(shown.encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
 
+    def write_data(self, data: bytes) -> None:
+        """Write bytes to standard output; to a terminal only if they are text."""
+        if not self.on_terminal:
+            self.write(data)
+        elif is_utf8(data):
+            self.write_text(data.decode())
+        else:
+            self.tell(f"({size(len(data))} that are no text: use a pipe)", "dim")
+
     def write_json(self, text: str) -> None:
         """Write JSON to standard output, with colours if there are any."""
+        if not self.out.is_terminal:
+            self.write_text(f"{text}\n")
+            return
         shown = Text(printable(text))
         JSONHighlighter().highlight(shown)
         self.out.print(shown, soft_wrap=True)
@@ -67,6 +79,9 @@ class Screen:
 
     def write_head(self, lines: Iterable[str]) -> None:
         """Write the head of a message to standard output, and the blank line after it."""
+        if not self.out.is_terminal:
+            self.write_text("\n".join([*lines, "", ""]))
+            return
         for line in lines:
             self.out.print(_head_line(line), soft_wrap=True)
         self.out.print()

@@ -25,7 +25,7 @@ from .. import (
 )
 from .bodies import request_arguments
 from .exit_codes import ExitCode, exit_code_of_status
-from .formatting import is_json, is_text, plural, pretty_json, size
+from .formatting import is_json, is_text, is_utf8, plural, pretty_json, size
 from .output import Screen
 from .plan import RequestPlan
 from .sessions import open_session
@@ -137,18 +137,10 @@ class _Printing:
         body = request.payload
         if body is not None:
             while data := await body.next_chunk():
-                screen.write_text(data.decode()) if _is_plain(data) else screen.write(data)
+                screen.write_data(data)
             if screen.on_terminal:
                 screen.out.print()
         raise _Printed
-
-
-def _is_plain(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 class _Telling:
@@ -192,7 +184,7 @@ async def _shown_body(request: ClientRequest) -> str:
         known = "a body of unknown size" if body.size is None else f"a body of {size(body.size)}"
         return f"({known})\n"
     data = await body.as_bytes()
-    return f"{data.decode()}\n" if _is_plain(data) else f"(a body of {size(len(data))})\n"
+    return f"{data.decode()}\n" if is_utf8(data) else f"(a body of {size(len(data))})\n"
 
 
 # --- the answer -----------------------------------------------------------------------------
