@@ -108,7 +108,15 @@ async def wants_digest(request: Request) -> Response:
     return Response(401, headers=[("WWW-Authenticate", challenge)])
 
 
+async def odd_json(request: Request) -> Response:
+    """Say that it is JSON; it is cut off after so many bytes."""
+    size = int(request.params[0])
+    body = ("[" + "1," * size)[:size].encode()
+    return Response(200, body, [("Content-Type", "application/json")])
+
+
 ROUTES = {
+    "/odd-json/{size}": odd_json,
     "/digest": wants_digest,
     "/file.bin": ranged,
     "/cut": cut_short,

@@ -83,6 +83,9 @@ def test_the_program_has_a_page(capsys: pytest.CaptureFixture[str]) -> None:
         (["get", "http://x", "--unix-socket", "/s", "--proxy", "http://p"], "exclude each other"),
         (["get", "http://x", "-b", "x"], "'x' is not NAME=VALUE"),
         (["post", "http://x", "@a", "-d", "b"], "can only be given once"),
+        (["get", "http://x", "a=b", "f@x", "--json"], "not for JSON"),
+        (["ws", "http://"], "there is no host"),
+        (["sse", "http://"], "there is no host"),
         (["demo", "--backend", "x"], "'x' is not one of"),
     ],
 )

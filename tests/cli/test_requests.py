@@ -123,6 +123,14 @@ def test_failures(
     assert said in capfd.readouterr().err
 
 
+def test_files_that_cannot_be_read(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for item in ("a=@{}", "a:=@{}", "@{}", "a@{}"):
+        assert main(["post", "http://127.0.0.1:1/", item.format("/nowhere")]) == ExitCode.FILE
+        assert "/nowhere" in capfd.readouterr().err
+    (tmp_path / "data").write_bytes(b"\xff")
+    assert main(["post", "http://127.0.0.1:1/", f"a=@{tmp_path / 'data'}"]) == ExitCode.USAGE
+
+
 def test_no_such_name_or_port(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["get", "http://127.0.0.1:1/"]) == ExitCode.CONNECT
     assert main(["get", "http://nobody.invalid/"]) == ExitCode.NAME
