@@ -13,6 +13,7 @@ import functools
 import importlib
 import sys
 import types
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import aiohttp
@@ -64,24 +65,41 @@ SHARED = frozenset(
 
 
 class Missing:
-    """A name of aiohttp's that we do not have."""
+    """A name of aiohttp's that we do not have. It may be mentioned while tests are collected."""
+
+    running = False
 
     def __init__(self, name: str) -> None:
         self.__name = name
 
-    def __fail(self) -> NoReturn:
-        raise AssertionError(f"{self.__name} is not there")
+    def __repr__(self) -> str:
+        return f"<{self.__name}, which is not there>"
 
-    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
-        self.__fail()
+    def __use(self, *args: object, **kwargs: object) -> Any:
+        if Missing.running:
+            raise AssertionError(f"{self.__name} is not there")
+        return self
 
-    def __getattr__(self, name: str) -> NoReturn:
+    __call__ = __getitem__ = __add__ = __sub__ = __mul__ = __floordiv__ = __lt__ = __gt__ = __use
+    __radd__ = __rsub__ = __rmul__ = __contains__ = __enter__ = __use
+
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        self.__fail()
+        return self.__use()
 
-    def __mro_entries__(self, bases: object) -> NoReturn:
-        self.__fail()
+    def __iter__(self) -> Iterator[Any]:
+        self.__use()
+        return iter(())
+
+    def __mro_entries__(self, bases: object) -> tuple[type, ...]:
+        self.__use()
+        return ()
+
+
+def pytest_collection_finish() -> None:
+    """From here on, what is missing is missed."""
+    Missing.running = True
 
 
 def ours(module: str, name: str) -> Any:

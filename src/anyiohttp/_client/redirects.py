@@ -170,7 +170,7 @@ def _resolve(base: URL, location: str, requote: bool) -> tuple[URL, BasicAuth | 
     target = URL.build(
         scheme=origin.scheme,
         authority=_authority(origin),
-        path=_without_dots(unquoted.sub(_escape, path)) or "/",
+        path=_without_dots(unquoted.sub(_escape, path)),
         query_string=unquoted.sub(_escape, query or ""),
         fragment=base.raw_fragment if fragment is None else unquoted.sub(_escape, fragment),
         encoded=True,
