@@ -186,16 +186,17 @@ class CookieJar(AbstractCookieJar):
         if isinstance(cookies, Mapping):
             cookies = [(str(name), value) for name, value in cookies.items()]
         for name, value in cookies:
-            if isinstance(value, Morsel):
+            if isinstance(value, Morsel) and value.key is not None:
                 cookie = self._from_morsel(value)
                 if origin.host:
                     self._take_from_server(cookie, origin)
                     continue
             else:
-                cookie = make_cookie(name, self._encode(str(value)))
+                text = "" if isinstance(value, Morsel | BaseCookie) else str(value)
+                cookie = make_cookie(name, self._encode(text))
             self._take_from_caller(cookie, origin)
 
-    def filter_cookies(self, request_url: URL) -> BaseCookie[str]:
+    def filter_cookies(self, request_url: URL = _NO_URL) -> BaseCookie[str]:
         """Return the cookies to send to ``request_url``; of one name only the most specific."""
         chosen = SimpleCookie()
         if len(self):
@@ -341,6 +342,21 @@ class DummyCookieJar(AbstractCookieJar):
         """True, as a `CookieJar` has it by default."""
         return True
 
+    @property
+    def treat_as_secure_origin(self) -> frozenset[URL]:
+        """No origins."""
+        return frozenset()
+
+    @property
+    def cookies(self) -> Mapping[tuple[str, str], SimpleCookie]:
+        """Nothing."""
+        return MappingProxyType({})
+
+    @property
+    def host_only_cookies(self) -> frozenset[tuple[str, str, str]]:
+        """Nothing."""
+        return frozenset()
+
     def __iter__(self) -> Iterator[Morsel[str]]:
         return iter(())
 
@@ -359,7 +375,7 @@ class DummyCookieJar(AbstractCookieJar):
     def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
         pass
 
-    def filter_cookies(self, request_url: URL) -> BaseCookie[str]:
+    def filter_cookies(self, request_url: URL = _NO_URL) -> BaseCookie[str]:
         return SimpleCookie()
 
     def cookie_header(self, request_url: URL) -> str:

@@ -62,7 +62,7 @@ class RunMiddlewares:
             for each in (*request.replaced, request.payload):
                 if each is not None and each is not body:
                     with CancelScope(shield=True, deadline=current_time() + _CLOSE_BODY_SECONDS):
-                        await each.aclose()
+                        await each.close()
 
 
 class _Innermost:

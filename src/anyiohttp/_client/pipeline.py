@@ -121,11 +121,11 @@ class Settle:
         if body is None:
             return
         if body.at_hand is not None:
-            await body.aclose()  # what is in memory is closed without waiting
+            await body.close()  # what is in memory is closed without waiting
             return
         # A cancelled call must still let go of files and generators.
         with CancelScope(shield=True, deadline=current_time() + _CLOSE_BODY_SECONDS):
-            await body.aclose()
+            await body.close()
 
 
 #: A generator's clean-up may await; it may not hold a cancelled call for longer than this.

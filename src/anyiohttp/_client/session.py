@@ -146,7 +146,7 @@ class ClientSession(OpensConversations):
         version: HttpVersion = HTTP_11,
         cookie_jar: AbstractCookieJar | None = None,
         connector_owner: bool = True,
-        raise_for_status: RaiseForStatus = False,
+        raise_for_status: RaiseForStatus | None = False,
         timeout: ClientTimeout | float | Unset | None = UNSET,
         auto_decompress: bool = True,
         trust_env: bool = False,
@@ -167,7 +167,7 @@ class ClientSession(OpensConversations):
             auto_decompress, read_bufsize, fallback_charset_resolver, parse_response_cookies, limits
         )
         options = RequestOptions(
-            raise_for_status=raise_for_status,
+            raise_for_status=raise_for_status or False,  # aiohttp takes None, too
             proxy=proxy,
             proxy_auth=proxy_auth,
             timeout=DEFAULT_TIMEOUT if timeout is UNSET else timeout_from(timeout),

@@ -310,7 +310,7 @@ class MultipartWriter(Payload):
         failure: BaseException | None = None
         for body in self._bodies:
             try:
-                await body.aclose()
+                await body.close()
             except BaseException as exc:  # the other parts are to be closed too
                 failure = failure or exc
         if failure is not None:

@@ -94,7 +94,7 @@ class _CodedPayload(Payload):
 
     async def aclose(self) -> None:
         self._encoder, self._ended = None, False
-        await self._inner.aclose()
+        await self._inner.close()
 
 
 class CompressedPayload(_CodedPayload):

@@ -66,6 +66,11 @@ def is_file(value: object) -> bool:
     )
 
 
+def is_closed(file: object) -> bool:
+    """Whether a file says that it is closed; what only acts like one may not say anything."""
+    return getattr(file, "closed", False) is True
+
+
 def guess_filename(value: object, default: str | None = None) -> str | None:
     """Return the last part of a file's own name, if it has one that is a path."""
     name = getattr(value, "name", None)
@@ -100,7 +105,7 @@ class _ThreadsideFile:
     @property
     def given_up(self) -> bool:
         """Whether the file is closed, or will be as soon as nobody reads it."""
-        return self._to_close or getattr(self.file, "closed", False) is True
+        return self._to_close or is_closed(self.file)
 
     def use(self, function: Callable[[Any], _T]) -> _T:
         """Call ``function`` with the file; close it afterwards if that was asked for meanwhile."""
@@ -120,7 +125,7 @@ class _ThreadsideFile:
             with self._lock:
                 self._in_use = False
                 if self._to_close:
-                    self._close()
+                    self.file.close()
 
     def give_up(self) -> None:
         """Ask for the file to be closed; the thread that reads it now does so itself."""
@@ -131,12 +136,7 @@ class _ThreadsideFile:
         with self._lock:
             self._to_close = True
             if not self._in_use:
-                self._close()
-
-    def _close(self) -> None:
-        close = getattr(self.file, "close", None)  # what only acts like a file may have none
-        if close is not None:
-            close()
+                self.file.close()
 
 
 def _binary_raw(file: Any) -> io.FileIO | None:
@@ -209,7 +209,7 @@ class IOBasePayload(Payload):
         filename: str | None = None,
         encoding: str | None = None,
     ) -> None:
-        if getattr(value, "closed", False) is True:
+        if is_closed(value):
             raise InvalidRequestError(
                 f"the file {getattr(value, 'name', value)!r} given as a body is closed; "
                 "a file is closed once it was sent"

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from ..exceptions import without_credentials
+
 __all__ = ("RequestInfo",)
 
 
@@ -46,4 +48,4 @@ class RequestInfo(_RequestInfo):
 
     def __repr__(self) -> str:
         # Neither the URL's user part nor an Authorization header belongs into a message.
-        return f"<RequestInfo {self.method} {self.url.with_user(None)}>"
+        return f"<RequestInfo {self.method} {without_credentials(self.url)}>"
