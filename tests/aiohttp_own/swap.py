@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import aiohttp.http_websocket
 import aiohttp.pytest_plugin
 import aiohttp.test_utils
 import aiohttp.web
@@ -146,10 +147,29 @@ def swap() -> None:
             continue
         if not isinstance(getattr(aiohttp, name), types.ModuleType):
             setattr(aiohttp, name, ours("__init__", name))
+    share("WSMsgType")
+    share("WSCloseCode")
     utils = aiohttp.test_utils
     utils.ClientSession = anyiohttp.ClientSession  # type: ignore[misc,assignment]
     utils._RequestContextManager = anyiohttp.RequestContext  # type: ignore[attr-defined]
     utils._WSRequestContextManager = anyiohttp.RequestContext  # type: ignore[attr-defined]
+
+
+def share(name: str) -> None:
+    """Let both sides have one enumeration: tests ask ``is`` of what the server received, too."""
+    theirs, mine = getattr(aiohttp.http_websocket, name), getattr(anyiohttp, name)
+    assert {each.name: each.value for each in mine} == {each.name: each.value for each in theirs}
+    replaced = {id(mine): theirs}
+    for module in [*sys.modules.values()]:
+        if not module.__name__.startswith("anyiohttp"):
+            continue
+        for key, value in [*vars(module).items()]:
+            if isinstance(value, anyiohttp.WSMessage) and isinstance(value.type, mine):
+                replaced.setdefault(id(value), value._replace(type=theirs(value.type)))
+            if id(value) in replaced:
+                setattr(module, key, replaced[id(value)])
+    setattr(aiohttp, name, theirs)
+    setattr(sys.modules["aiohttp.http"], name, theirs)
 
 
 class OurBody(their_payload.Payload):
