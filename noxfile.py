@@ -66,6 +66,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def aiohttp_tests(session: nox.Session) -> None:
+    """Run aiohttp's own client tests with our client in the place of aiohttp's."""
+    install(session, "aiohttp-tests")
+    session.run("python", "-m", "tests.aiohttp_own", *session.posargs)
+
+
+@nox.session
 def proof(session: nox.Session) -> None:
     """Try everything that the ordinary tests try a slice of, and print what was tried."""
     install(session, "test")

@@ -73,6 +73,11 @@ CLASSES = (
         "the total limit says phase, host and seconds as the others do",
     ),
     MoreExact(
+        "SocketTimeoutError",
+        ("TimeoutError",),
+        "a limit of a WebSocket's receive() says seconds and host",
+    ),
+    MoreExact(
         "ContentDecodingError",
         ("ClientPayloadError",),
         "tells a wrong content coding from wrong framing",
@@ -391,6 +396,55 @@ DIFFERENCES: tuple[Difference, ...] = (
         "what RFC 6455 7.1.5 calls it; aiohttp waits for a second close frame, and fails",
     ),
     Difference("websockets.websocket_closed_without_a_code", "after: failed", True, False, "so"),
+)
+
+
+_NO_PROXY = "no_proxy is read as curl and Go read it: whole labels, ports, networks"
+
+DIFFERENCES += (
+    Difference("environment.the_end_of_the_address", "*", ANY, ANY, _NO_PROXY),
+    Difference("environment.the_name_with_its_port", "*", ANY, ANY, _NO_PROXY),
+    Difference("environment.a_network", "*", ANY, ANY, _NO_PROXY),
+    Difference(
+        "environment.which_variable",
+        "of all",
+        ANY,
+        [200, True],
+        "all_proxy is the proxy of all schemes that have none of their own",
+    ),
+    Difference(
+        "environment.which_variable", "request 3 connection", NOTHING, ["close"], "see above"
+    ),
+    Difference("hooks.limits_of_a_request", "*, its status", 400, 0, _NOT_RECEIVED),
+    Difference(
+        "hooks.a_resolver_that_answers_nonsense",
+        "nonsense, its errno",
+        ANY,
+        22,
+        "an address that a resolver gives is not looked up again",
+    ),
+    Difference(
+        "websocket.through_a_proxy",
+        "*",
+        ANY,
+        ANY,
+        "a WebSocket goes through a tunnel (CONNECT), without TLS too: a proxy need not know it",
+    ),
+    Difference(
+        "websocket.hears_close_without_a_code",
+        "close code",
+        1006,
+        1005,
+        "a close frame without a code is a close all the same (RFC 6455 7.1.5)",
+    ),
+    Difference("websocket.hears_close_without_a_code", "exception", ANY, None, "see above"),
+    Difference(
+        "websocket.hears_the_largest_message",
+        "*",
+        ANY,
+        ANY,
+        "max_msg_size is the size of the largest message, not of the smallest that is refused",
+    ),
 )
 
 

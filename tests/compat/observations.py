@@ -18,6 +18,8 @@ __all__ = ("ATTRIBUTE", "CAUGHT", "Observations", "plain")
 CAUGHT = ", caught as"
 ATTRIBUTE = ", its "
 
+#: Fields whose values follow from a random number.
+_BY_CHANCE = frozenset({"sec-websocket-accept"})
 #: What programs ask errors for. ``args`` and messages are each library's own.
 _ATTRIBUTES = (
     "status",
@@ -125,7 +127,11 @@ def plain(value: Any) -> object:
 def _plain_collection(value: Any) -> object:
     if isinstance(value, Mapping):
         if hasattr(value, "getall"):
-            return sorted([name.lower(), text] for name, text in value.items())
+            return sorted(
+                [name.lower(), text]
+                for name, text in value.items()
+                if name.lower() not in _BY_CHANCE
+            )
         return {str(key): plain(item) for key, item in value.items()}
     items = [plain(item) for item in value]
     return items if isinstance(value, Sequence) else sorted(items, key=repr)

@@ -148,4 +148,4 @@ def test_every_difference_belongs_to_a_scenario() -> None:
 
 
 def test_there_are_enough_scenarios() -> None:
-    assert len(SCENARIOS) >= 60
+    assert len(SCENARIOS) >= 250

@@ -44,6 +44,7 @@ class TCPConnector(DialingConnector):
             configured (``ssl=Fingerprint(…)`` is *instead* of it).
         use_dns_cache: keep the addresses of hosts.
         ttl_dns_cache: for how many seconds; ``None`` for ever.
+        dns_cache_max_size: of how many hosts.
         family: of the addresses; both by default.
         ssl_context: older spelling of ``ssl``: the context to use.
         ssl: ``True`` to verify by the system's authorities, ``False`` not to verify, a context, or
@@ -83,6 +84,7 @@ class TCPConnector(DialingConnector):
         fingerprint: bytes | None = None,
         use_dns_cache: bool = True,
         ttl_dns_cache: float | None = 10,
+        dns_cache_max_size: int = 1000,
         family: socket.AddressFamily = socket.AF_UNSPEC,
         ssl_context: SSLContext | None = None,
         ssl: SSLSetting = True,
@@ -118,6 +120,7 @@ class TCPConnector(DialingConnector):
             resolver=resolver,
             use_dns_cache=use_dns_cache,
             ttl_dns_cache=ttl_dns_cache,
+            dns_cache_max_size=dns_cache_max_size,
             family=family,
             local_addr=local_addr,
             happy_eyeballs_delay=happy_eyeballs_delay,
@@ -159,6 +162,7 @@ class TCPSettings(TypedDict, total=False):
     fingerprint: bytes | None
     use_dns_cache: bool
     ttl_dns_cache: float | None
+    dns_cache_max_size: int
     family: socket.AddressFamily
     ssl_context: SSLContext | None
     ssl: SSLSetting

@@ -55,6 +55,7 @@ class DialOptions:
         resolver: finds addresses; `ThreadedResolver` by default. Closed by whoever made it.
         use_dns_cache: whether addresses are kept, and concurrent lookups of a host shared.
         ttl_dns_cache: how long they are kept; ``None`` for ever.
+        dns_cache_max_size: of how many hosts they are kept.
         family: which addresses are asked for.
         local_addr: host and port to connect from.
         happy_eyeballs_delay: how long an attempt has before the next address is tried beside it;
@@ -70,6 +71,7 @@ class DialOptions:
     resolver: AbstractResolver | None = None
     use_dns_cache: bool = True
     ttl_dns_cache: float | None = 10
+    dns_cache_max_size: int = 1000
     family: socket.AddressFamily = socket.AF_UNSPEC
     local_addr: tuple[str, int] | None = None
     happy_eyeballs_delay: float | None = 0.25
@@ -97,7 +99,12 @@ class Dialer:
         )
         self._resolver = options.resolver or ThreadedResolver()
         ttl = options.ttl_dns_cache if options.use_dns_cache else 0
-        self._addresses = DNSCache(self._resolver, ttl=ttl, shared=options.use_dns_cache)
+        self._addresses = DNSCache(
+            self._resolver,
+            ttl=ttl,
+            max_size=options.dns_cache_max_size,
+            shared=options.use_dns_cache,
+        )
         # Apart: a target may be reached by the same name and port as a proxy.
         self._sessions = TLSSessions()
         self._proxy_sessions = TLSSessions()

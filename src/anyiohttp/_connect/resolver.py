@@ -45,9 +45,6 @@ _limiter: RunVar[anyio.CapacityLimiter] = RunVar("anyiohttp.lookups")
 
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
-#: So many hosts are remembered; the one that was used longest ago makes place for a new one.
-_MOST_HOSTS = 1000
-
 
 # --- literals --------------------------------------------------------------------------------
 
@@ -196,6 +193,7 @@ class DNSCache:
     Args:
         resolver: whom to ask.
         ttl: how long an answer is good, in seconds; ``None`` for ever, 0 not at all.
+        max_size: so many hosts are remembered; the one that was used longest ago makes place.
         shared: whether concurrent callers share a lookup.
         clock: tells the time; of no event loop, since answers serve all of them.
     """
@@ -205,11 +203,13 @@ class DNSCache:
         resolver: AbstractResolver,
         *,
         ttl: float | None = 10,
+        max_size: int = 1000,
         shared: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._resolver = resolver
         self._ttl = ttl
+        self._max_size = max_size
         self._shared = shared
         self._clock = clock
         self._entries: dict[_Key, _Entry] = {}
@@ -331,6 +331,6 @@ class DNSCache:
         entry = _Entry(list(addresses), self._clock())
         if self._ttl != 0:
             self._entries[key] = entry
-            if len(self._entries) > _MOST_HOSTS:
+            if len(self._entries) > self._max_size:
                 del self._entries[next(iter(self._entries))]
         return entry.next_addresses()

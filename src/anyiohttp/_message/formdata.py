@@ -106,8 +106,7 @@ class FormData:
 
         Raises:
             InvalidBodyError: an argument is of the wrong type.
-            InvalidRequestError: an argument holds NUL or other control characters (in a name or
-                file name, CR and LF are escaped).
+            InvalidRequestError: an argument holds control characters.
         """
         for argument, given in (
             ("name", name),
@@ -131,7 +130,7 @@ class FormData:
             elif isinstance(value, _BYTES) and content_transfer_encoding is None:
                 filename = name
         for text in (name, filename or ""):
-            check_field(text.replace("\r", "").replace("\n", ""))
+            check_field(text)
         self._is_multipart = (
             self._is_multipart
             or content_type is not None
