@@ -158,4 +158,4 @@ class TrackedBody:
 
     async def aclose(self) -> None:
         """Close the body."""
-        await self._body.close()
+        await self._body.aclose()
