@@ -229,6 +229,9 @@ class Wire:
     def read_nowait(self) -> bool:
         """Take what has arrived, without waiting; return whether the connection lives."""
         engine = self._engine
+        if self._holder is not None:
+            # It reads, or has in hand what must be taken first.
+            return engine.failure is None
         try:
             for _ in range(_MOST_READS):
                 data = None if engine.failure is not None else receive_what_is_there(self.stream)
