@@ -480,7 +480,7 @@ def flood(kind: str, stream: int) -> list[Frame]:
         "CONTINUATION": [HeadersFrame(stream, b""), *[ContinuationFrame(stream, b"")] * 100],
         "informational": [HeadersFrame(stream, b"\x08\x03103", flags=["END_HEADERS"])],
     }
-    return frames[kind] * (1 if kind == "CONTINUATION" else 10_000)
+    return frames[kind] * (1 if kind == "CONTINUATION" else 6_000)
 
 
 @pytest.mark.parametrize(
@@ -716,11 +716,7 @@ def test_what_a_handshake_says_on_a_stream() -> None:
         ("Sec-WebSocket-Version", "13"),
     )
     head = RequestHead("GET", "https", "a.example", "/ws", headers, upgrade=True)
-    assert as_extended_connect(head) == RequestHead(
-        "CONNECT",
-        "https",
-        "a.example",
-        "/ws",
-        (("Sec-WebSocket-Version", "13"),),
-        protocol="websocket",
-    )
+    said = as_extended_connect(head)
+    assert (said.method, said.protocol, said.upgrade) == ("CONNECT", "websocket", False)
+    assert (said.scheme, said.authority, said.target) == ("https", "a.example", "/ws")
+    assert said.headers == (("Sec-WebSocket-Version", "13"),)

@@ -22,7 +22,7 @@ __all__ = ()
 
 def http2(name: str, **traits: Any) -> Callable[[SetUp], SetUp]:
     settings = {"http_versions": ["h2"], **traits.pop("settings", {})}
-    return scenario(f"HTTP/2: {name}", settings=settings, **traits)
+    return scenario(f"HTTP/2: {name}", settings=settings, in_turns=True, **traits)
 
 
 async def siblings(stage: Stage, *kinds: str) -> None:

@@ -51,6 +51,7 @@ class Scenario:
         direct: whether each connection of the network is one of the pool's.
         timed: whether it is played with timeouts as well.
         by_time: whether it waits for time to pass, in turns without number.
+        in_turns: whether it is played on one backend only in the ordinary tests, each on another.
         narrow: it is also played where so many bytes are on their way at most, so that each
             message is sent and received with many waits; 0 for not at all.
     """
@@ -65,6 +66,7 @@ class Scenario:
     closes: bool = False
     direct: bool = True
     timed: bool = False
+    in_turns: bool = False
     by_time: bool = False
     narrow: int = 64
 

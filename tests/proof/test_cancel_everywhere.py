@@ -53,6 +53,8 @@ MOST = 2_000
 #: Where scenarios are played.
 Place = Literal["memory", "narrow", "sockets"]
 
+BACKENDS = ("asyncio", "uvloop", "trio")
+
 IN_MEMORY = [scenario for scenario in SCENARIOS.values() if scenario.memory]
 NARROWED = [scenario for scenario in IN_MEMORY if scenario.narrow]
 ON_SOCKETS = [scenario for scenario in SCENARIOS.values() if scenario.sockets]
@@ -181,9 +183,17 @@ def moments_of(scenario: Scenario, place: Place) -> list[Moment]:
     return moments[number % len(moments) :][:1]
 
 
+def skip_unless_its_turn(scenario: Scenario, backend: str) -> None:
+    """Leave a scenario to another backend, if it is played on one only."""
+    turn = list(SCENARIOS).index(scenario.name) % len(BACKENDS)
+    if scenario.in_turns and not EXHAUSTIVE and BACKENDS[turn] != backend:
+        pytest.skip("not of the slice")
+
+
 async def cancel_at_each_point(
     scenario: Scenario, certificates: Certificates, ledger: Ledger, backend: str, place: Place
 ) -> None:
+    skip_unless_its_turn(scenario, backend)
     where = {"memory": "", "narrow": ", narrow network", "sockets": ", sockets"}[place]
     for moment in moments_of(scenario, place):
         for number in range(1, MOST):
@@ -309,6 +319,7 @@ async def test_timeout_at_every_await(
 ):
     if limit == "asyncio.timeout" and backend == "trio":
         pytest.skip("asyncio only")
+    skip_unless_its_turn(scenario, backend)
     if not EXHAUSTIVE and (TIMED.index(scenario) + LIMITS.index(limit)) % 4:
         pytest.skip("not of the slice")
     for number in range(1, MOST):
