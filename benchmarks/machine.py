@@ -36,10 +36,16 @@ def pin(core: int) -> None:
     os.sched_setaffinity(0, {core})
 
 
+_MANY_FILES = 65536
+
+
 def allow_many_files() -> None:
     """Raise the limit of open files to what the system allows."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_MANY_FILES, max(hard, _MANY_FILES)))
+    except (ValueError, OSError):  # only root may raise it further
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def find_program(name: str) -> str | None:

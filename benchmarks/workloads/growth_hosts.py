@@ -13,5 +13,5 @@ WORKLOAD = Workload(
     measure=measuring(growth.hosts),
     targets=(Target("asyncio", 1.25), Target("uvloop", 1.25), Target("trio", 1.25)),
     lacking=frozenset({"aiohttp", "httpx2", "pyreqwest", "floor"}),
-    rounds=2,
+    rounds=1,
 )
