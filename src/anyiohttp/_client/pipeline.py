@@ -166,7 +166,7 @@ class FollowRedirects:
 
     async def __call__(self, request: ClientRequest, handle: Handler) -> ClientResponse:
         given = request.headers
-        if request.payload is None:
+        if not request.expects_continue:
             # Nobody leaves a trace on it but among the headers.
             request.begin_hop()
             response = await handle(request)

@@ -159,6 +159,7 @@ class SocketStream(NetworkStream):
         self._sent_since_yield = 0
         self._kept = b""  # was in the hands of a wait that was cancelled
         self._closed = False
+        self._answering = False  # nothing was received since something was sent
         self._poller: select.poll | None = None
 
     def __repr__(self) -> str:
@@ -190,20 +191,25 @@ class SocketStream(NetworkStream):
         return data
 
     async def receive(self, max_bytes: int = MAX_READ) -> bytes:
-        # A stream that always has data must still let timeouts and other tasks in, and must not
-        # lose what it has read to a cancellation: check before, yield after.
-        await checkpoint_if_cancelled()
-        try:
-            data = self.receive_nowait(max_bytes)
-        except anyio.WouldBlock:
-            pass
-        else:
+        if not self._answering or self._kept:
+            # A stream that always has data must still let timeouts and other tasks in, and must
+            # not lose what it has read to a cancellation: check before, yield after.
+            await checkpoint_if_cancelled()
             try:
-                await cancel_shielded_checkpoint()
-            except BaseException:  # asyncio's own cancellation passes through the shield
-                self._kept = data + self._kept
-                raise
-            return data
+                data = self.receive_nowait(max_bytes)
+            except anyio.WouldBlock:
+                pass
+            else:
+                try:
+                    await cancel_shielded_checkpoint()
+                except BaseException:  # asyncio's own cancellation passes through the shield
+                    self._kept = data + self._kept
+                    raise
+                return data
+        # What was just asked for has hardly been answered yet.
+        self._answering = False
+        if self._closed:
+            raise anyio.ClosedResourceError
         while True:
             await anyio.wait_readable(self._socket)
             try:
@@ -216,6 +222,7 @@ class SocketStream(NetworkStream):
             raise anyio.ClosedResourceError
         if self._unsent:
             raise anyio.BusyResourceError("writing to")
+        self._answering = True
         try:
             count = self._send(data)
         except (BlockingIOError, InterruptedError):

@@ -52,7 +52,6 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
         self._paused = False
         self._ended = False
         self._failure: Exception | None = None
-        self._answering = False  # nothing was received since something was sent
         self._writing: asyncio.Future[None] | None = None
         self._full = False
 
@@ -180,7 +179,6 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
             raise self._failure
         if self._writing is not None:
             raise anyio.BusyResourceError("writing to")
-        self._answering = True
         return super().try_send(data)
 
     async def flush(self) -> None:
