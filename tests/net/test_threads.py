@@ -85,17 +85,21 @@ async def test_given_up_before_it_began(work: Work) -> None:
 
 def test_the_event_loop_ends_first() -> None:
     """A thread that outlives its event loop just ends."""
-    go, ended = threading.Event(), threading.Event()
+    begun, go, ended = threading.Event(), threading.Event(), threading.Event()
 
     def hold() -> None:
+        begun.set()
         go.wait(20)
         ended.set()
 
     async def main() -> None:
-        with anyio.move_on_after(0.01):
-            await run_abandonable(anyio.CapacityLimiter(1), hold)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run_abandonable, anyio.CapacityLimiter(1), hold)
+            await anyio.to_thread.run_sync(begun.wait, 20)
+            tasks.cancel_scope.cancel()
 
     for backend in ("asyncio", "trio"):
+        begun.clear()
         go.clear()
         ended.clear()
         anyio.run(main, backend=backend)
