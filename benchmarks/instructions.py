@@ -27,7 +27,14 @@ from .server import serving
 from .workloads.base import Spec
 
 #: Tasks of the workloads that count requests, and so requests for each repeat.
-TASKS = {"small_get": 64, "tls_get": 64, "post_json": 64, "single_get": 1, "tls_connect": 1}
+TASKS = {
+    "small_get": 64,
+    "tls_get": 64,
+    "http2_get": 64,
+    "post_json": 64,
+    "single_get": 1,
+    "tls_connect": 1,
+}
 DEFAULT = (
     ("floor", "asyncio"),
     ("anyiohttp", "asyncio"),

@@ -1,6 +1,6 @@
 """nginx with one worker on a core of its own, its files, its certificate.
 
-What it serves, on a plain port and on one with TLS:
+What it serves, on a plain port, on one with TLS, and on one with TLS and HTTP/2:
 
 ``/small``   a small answer
 ``/post``    reads a request's body to its end, then says how long the request was
@@ -65,6 +65,7 @@ http {{
     server {{
         listen 127.0.0.1:{http} backlog=8192;
         listen 127.0.0.1:{https} ssl backlog=8192;
+        listen 127.0.0.1:{http2} ssl http2 backlog=8192;
         ssl_certificate server.pem;
         ssl_certificate_key server.pem;
         ssl_protocols TLSv1.2 TLSv1.3;
@@ -102,6 +103,7 @@ class Site:
 
     http: str
     https: str
+    http2: str
     authority: str
     upload: str
     sizes: dict[str, int]
@@ -118,11 +120,12 @@ def serving(*, quick: bool) -> Iterator[Site]:
     try:
         sizes = write_files(directory / "files", quick=quick)
         write_certificate(directory)
-        http, https = free_ports(2)
+        http, https, http2 = free_ports(3)
         (directory / "nginx.conf").write_text(
             CONFIGURATION.format(
                 http=http,
                 https=https,
+                http2=http2,
                 small=SMALL.decode().replace("\n", "\\n"),
                 user="user root;" if os.geteuid() == 0 else "",
             )
@@ -130,12 +133,13 @@ def serving(*, quick: bool) -> Iterator[Site]:
         site = Site(
             http=f"http://127.0.0.1:{http}",
             https=f"https://127.0.0.1:{https}",
+            http2=f"https://127.0.0.1:{http2}",
             authority=str(directory / "ca.pem"),
             upload=str(directory / "files" / "download"),
             sizes=sizes,
         )
         command = [program, "-p", str(directory), "-c", str(directory / "nginx.conf")]
-        with running(command, (http, https), directory):
+        with running(command, (http, https, http2), directory):
             yield site
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -26,14 +26,16 @@ class Client(abc.ABC):
     Args:
         site: the server.
         limit: connections in all.
+        http2: whether to offer HTTP/2 to servers with TLS.
     """
 
     #: Fewer requests are enough to measure a slow one.
     pace: ClassVar[float] = 1.0
 
-    def __init__(self, site: Site, *, limit: int) -> None:
+    def __init__(self, site: Site, *, limit: int, http2: bool = False) -> None:
         self.site = site
         self.limit = limit
+        self.http2 = http2
 
     @abc.abstractmethod
     async def __aenter__(self) -> Self: ...

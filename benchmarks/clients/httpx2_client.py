@@ -18,6 +18,7 @@ class HTTPX2(Client):
 
     async def __aenter__(self) -> Self:
         self._client = httpx2.AsyncClient(
+            http2=self.http2,
             verify=ssl.create_default_context(cafile=self.site.authority),
             limits=httpx2.Limits(
                 max_connections=self.limit,

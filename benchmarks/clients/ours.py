@@ -13,10 +13,13 @@ from .base import KEEPALIVE, Client
 
 class AnyioHTTP(Client):
     async def __aenter__(self) -> Self:
+        context = ssl.create_default_context(cafile=self.site.authority)
+        if self.http2:
+            context.set_alpn_protocols(["h2", "http/1.1"])
         self._session = anyiohttp.ClientSession(
             connector=anyiohttp.TCPConnector(
                 limit=self.limit,
-                ssl=ssl.create_default_context(cafile=self.site.authority),
+                ssl=context,
                 keepalive_timeout=KEEPALIVE,
             )
         )

@@ -18,6 +18,8 @@ NAMES = (
     "lines",
     "queue",
     "tls_connect",
+    "http2_get",
+    "http2_download",
     "import_time",
     "memory_idle",
     "memory_request",

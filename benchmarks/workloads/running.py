@@ -62,8 +62,8 @@ class Bench:
         self.remark = ""
         self._client = clients.load(spec.client)
 
-    def client(self, *, limit: int) -> Client:
-        return self._client(self.site, limit=limit)
+    def client(self, *, limit: int, http2: bool = False) -> Client:
+        return self._client(self.site, limit=limit, http2=http2)
 
     def repeats(self, full: int, quick: int) -> int:
         """How often to do it: rarer for a client that takes long."""
