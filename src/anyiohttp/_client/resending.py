@@ -43,5 +43,6 @@ class Resend:
 
 
 #: So often a request is sent that no server has begun with, but for a last time. Each time it goes
-#: to another connection, or to one that has room again.
-_MOST_UNPROCESSED = 4
+#: to another connection, or to one that has room again. With many at a time and a server that ends
+#: each connection after few (nginx's ``keepalive_requests``), one may have bad luck several times.
+_MOST_UNPROCESSED = 16

@@ -118,7 +118,7 @@ class Engine:
         self._began = clock()
         self._h2 = new_client()
         self._decoder = Decoder(MAX_FIELDS)
-        self._credits += window_update(0, CONNECTION_WINDOW - 65535)
+        self._credits += self._h2.data_to_send() + window_update(0, CONNECTION_WINDOW - 65535)
 
     def __repr__(self) -> str:
         return f"<Engine streams={len(self.streams)} of {self.max_streams}>"
@@ -240,7 +240,8 @@ class Engine:
                 break
         data = h2.data_to_send()
         if self._credits:
-            data += bytes(self._credits)
+            # Before a reset, after which nothing may be said of a stream.
+            data = bytes(self._credits) + data
             self._credits.clear()
         return data
 
@@ -281,7 +282,11 @@ class Engine:
         if self.failure is not None:
             return
         try:
-            for frame in self._reader.feed(data):
+            frames = self._reader.feed(data)
+            if len(self.streams) > 1 and self.settled:
+                # Whom it turns away goes elsewhere before those who are served ask for more there.
+                frames.sort(key=_is_no_goaway)
+            for frame in frames:
                 self._take_frame(frame)
         except FrameError as exc:
             self._break(str(exc), exc.code)
@@ -476,6 +481,10 @@ class Engine:
     def _spend(self) -> None:
         if not self._budget.spend(self._clock()):
             raise FrameError("a flood of frames", ErrorCodes.ENHANCE_YOUR_CALM)
+
+
+def _is_no_goaway(frame: Frame) -> bool:
+    return frame.kind != GOAWAY
 
 
 def _code_name(code: int) -> str:

@@ -121,14 +121,11 @@ class TunnelStream(NetworkStream):
         self._wire.queued()
 
     async def aclose(self) -> None:
-        """End our side if all was sent, and the stream with it if the peer has ended its own.
+        """Reset the stream; never waits for the peer.
 
-        Never waits for the peer.
+        An empty DATA frame that ends it would be gentler, but a server that is done with the stream
+        may not expect one: hypercorn (0.17) then drops the connection, with all other streams.
         """
-        state = self._state
-        if not (self._closed or state.closed or state.local_ended or state.outgoing):
-            self._engine.send(state, b"", end=True)
-            self._wire.write()
         self.abort()
         await checkpoint()
 

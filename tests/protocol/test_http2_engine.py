@@ -1,0 +1,90 @@
+"""What the engine makes of frames, where no peer's behaviour could show it for certain."""
+
+from __future__ import annotations
+
+from hpack import Encoder
+from hyperframe.frame import (
+    DataFrame,
+    Frame,
+    GoAwayFrame,
+    HeadersFrame,
+    RstStreamFrame,
+    SettingsFrame,
+    WindowUpdateFrame,
+)
+
+from anyiohttp._protocol.base import MessageLimits
+from anyiohttp._protocol.http2.engine import Engine
+from anyiohttp._protocol.http2.streams import FIRST_WINDOW, Stream
+
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+def engine_with(closed: list[Stream], count: int) -> tuple[Engine, list[Stream]]:
+    """An engine whose peer has said its settings, with streams."""
+    engine = Engine(closed.append, lambda: None, clock=lambda: 0.0)
+    engine.feed(SettingsFrame(0, {}).serialize())
+    fields = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
+    streams = [engine.open(fields, "GET", MessageLimits(), end=True) for _ in range(count)]
+    return engine, streams
+
+
+def frames_of(data: bytes) -> list[Frame]:
+    found = []
+    while data:
+        frame, length = Frame.parse_frame_header(memoryview(data[:9]))
+        frame.parse_body(memoryview(data[9 : 9 + length]))
+        found.append(frame)
+        data = data[9 + length :]
+    return found
+
+
+def head(stream: Stream, *flags: str) -> bytes:
+    block = Encoder().encode([(b":status", b"200")])
+    frame: bytes = HeadersFrame(stream.number, block, flags=["END_HEADERS", *flags]).serialize()
+    return frame
+
+
+def test_it_begins_with_the_preface() -> None:
+    engine, _ = engine_with([], 1)
+    data = engine.take(0)
+    assert data.startswith(_PREFACE)
+    kinds = [type(frame) for frame in frames_of(data[len(_PREFACE) :])]
+    assert kinds[0] is SettingsFrame
+    assert sorted(kind.__name__ for kind in kinds[1:]) == [
+        "HeadersFrame",
+        "SettingsFrame",
+        "WindowUpdateFrame",
+    ]
+
+
+def test_nothing_is_said_of_a_stream_after_its_reset() -> None:
+    engine, (stream,) = engine_with([], 1)
+    engine.take(0)
+    data = b"".join(
+        DataFrame(stream.number, bytes(16384)).serialize() for _ in range(FIRST_WINDOW // 16384)
+    )
+    engine.feed(head(stream) + data)
+    assert len(engine.read(stream, FIRST_WINDOW)) == FIRST_WINDOW
+    engine.reset(stream)
+    said = [frame for frame in frames_of(engine.take(0)) if frame.stream_id == stream.number]
+    assert [type(frame) for frame in said] == [WindowUpdateFrame, RstStreamFrame]
+
+
+def test_who_is_turned_away_hears_it_before_others_have_their_answer() -> None:
+    """They are to be first in line at the next connection, not last again and again."""
+    closed: list[Stream] = []
+    engine, (first, second, third) = engine_with(closed, 3)
+    goaway = GoAwayFrame(0, last_stream_id=second.number)
+    engine.feed(
+        head(first, "END_STREAM")
+        + head(second)
+        + goaway.serialize()
+        + DataFrame(second.number, b"x", flags=["END_STREAM"]).serialize()
+    )
+    assert closed == [third, first, second]
+    assert third.failure is not None
+    assert third.failure.unprocessed
+    assert (first.failure, second.failure) == (None, None)
+    assert engine.read(second, 10) == b"x"
+    assert not engine.can_open
