@@ -155,6 +155,14 @@ def test_a_frame_too_large_is_refused_by_its_header():
         reader().feed(bytes([1, 0, 0, 0, 0, 0, 0, 0, 1]))
 
 
+def test_frames_before_one_that_is_refused_are_not_lost():
+    cutting = reader()
+    got = cutting.feed(PING.serialize() + bytes([1, 0, 0, 0, 0, 0, 0, 0, 1]))
+    assert [frame.kind for frame in got] == [frames.PING]
+    assert cutting.failure is not None
+    assert cutting.failure.code == 6
+
+
 def test_what_nobody_knows_is_passed_on():
     frame = ExtensionFrame(0xEE, 3, body=b"abc")
     frame.body_len = 3

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ("HTTP2Connection",)
 
-#: After so many seconds without a word from the peer, it is asked for one before it is given a
-#: request.
+#: After so many seconds without a word from the peer, or once somebody has waited too long for one,
+#: it is asked for one before it is given a request.
 PING_AFTER = 5.0
 #: How long its answer may take.
 PING_TIMEOUT = 2.0

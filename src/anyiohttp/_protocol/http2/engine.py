@@ -288,6 +288,8 @@ class Engine:
                 frames.sort(key=_is_no_goaway)
             for frame in frames:
                 self._take_frame(frame)
+            if self._reader.failure is not None:
+                raise self._reader.failure
         except FrameError as exc:
             self._break(str(exc), exc.code)
         except ProtocolError as exc:  # h2 has made the GOAWAY

@@ -97,6 +97,9 @@ class FrameReader:
     Args:
         max_frame: the largest payload that is accepted.
         max_block: bytes of the largest header block that is accepted.
+
+    Attributes:
+        failure: why nothing more can be accepted.
     """
 
     def __init__(self, max_frame: int, max_block: int) -> None:
@@ -107,12 +110,14 @@ class FrameReader:
         self._block: list[bytes] = []
         self._block_size = 0
         self._block_head = (0, 0)
+        self.failure: FrameError | None = None
 
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that are complete.
 
         Raises:
-            FrameError: one cannot be accepted.
+            FrameError: the first one cannot be accepted. If it is a later one, those before it are
+                returned, and `failure` says so.
         """
         if self._rest:
             self._rest += data
@@ -121,6 +126,19 @@ class FrameReader:
             data = bytes(self._rest)
             self._rest.clear()
         frames: list[Frame] = []
+        try:
+            position = self._cut(data, frames)
+        except FrameError as exc:
+            if not frames:
+                raise
+            self.failure = exc
+            return frames
+        if position < len(data):
+            self._rest += memoryview(data)[position:]
+        return frames
+
+    def _cut(self, data: bytes, frames: list[Frame]) -> int:
+        """Append the complete frames to ``frames``; return where the next one begins."""
         position, end = 0, len(data)
         while end - position >= HEAD:
             high, low, kind, flags, stream = _head(data, position)
@@ -141,9 +159,7 @@ class FrameReader:
                 frames.append(Frame(kind, flags, stream, data[position + HEAD : after]))
             position = after
             self._needed = HEAD
-        if position < end:
-            self._rest += memoryview(data)[position:]
-        return frames
+        return position
 
     def _check(self, kind: int, length: int, stream: int) -> None:
         if length > self._max_frame:

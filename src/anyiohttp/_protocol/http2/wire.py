@@ -57,7 +57,8 @@ class Wire:
         engine: is fed and emptied.
 
     Attributes:
-        heard: when something was last heard, as by ``time.monotonic``.
+        heard: when something was last heard, as by ``time.monotonic``; never, once somebody has
+            waited for longer than their limit.
     """
 
     def __init__(self, stream: NetworkStream, engine: Engine) -> None:
@@ -92,6 +93,7 @@ class Wire:
         try:
             await self.wait_before(waiter, deadline)
         except DeadlinePassed:
+            self.heard = -math.inf  # the next request asks whether the peer is still there
             raise timeout_error(call, ran_out) from None
 
     async def wait_before(self, waiter: Waiter, deadline: float) -> None:
