@@ -104,7 +104,7 @@ async def test_a_read_timeout_fires_on_time_beside_a_busy_stream() -> None:
             with pytest.raises(SocketTimeoutError):
                 await response.content.read(1)
             took = time.monotonic() - began
-            assert took >= 0.3
+            assert took > 0.29  # uvloop counts in milliseconds
             # On a machine that is too busy, any timer is late.
             assert took - lateness[0] < 0.4 if lateness else took < 0.4
         assert received - at_begin > 100_000
