@@ -18,14 +18,16 @@ from anyiohttp._protocol.http2.engine import Engine
 from anyiohttp._protocol.http2.streams import FIRST_WINDOW, Stream
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+FIELDS = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
 
 
-def engine_with(closed: list[Stream], count: int) -> tuple[Engine, list[Stream]]:
+def engine_with(
+    closed: list[Stream], count: int, *, end: bool = True
+) -> tuple[Engine, list[Stream]]:
     """An engine whose peer has said its settings, with streams."""
     engine = Engine(closed.append, lambda: None, clock=lambda: 0.0)
     engine.feed(SettingsFrame(0, {}).serialize())
-    fields = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
-    streams = [engine.open(fields, "GET", MessageLimits(), end=True) for _ in range(count)]
+    streams = [engine.open(FIELDS, "GET", MessageLimits(), end=end) for _ in range(count)]
     return engine, streams
 
 
@@ -43,6 +45,53 @@ def head(stream: Stream, *flags: str) -> bytes:
     block = Encoder().encode([(b":status", b"200")])
     frame: bytes = HeadersFrame(stream.number, block, flags=["END_HEADERS", *flags]).serialize()
     return frame
+
+
+def test_a_window_that_is_given_back_in_crumbs_is_no_flood() -> None:
+    """As by older servers in Go, whenever their handler has read some of a body."""
+    engine, streams = engine_with([], 50, end=False)
+    window = WindowUpdateFrame(0, window_increment=512).serialize()
+    for stream in streams:
+        engine.send(stream, bytes(60_416), end=True)
+        engine.take(100_000)
+        assert stream.local_ended
+        engine.feed(window * (60_416 // 512))
+        own = WindowUpdateFrame(stream.number, window_increment=512).serialize()
+        engine.feed(own * (60_416 // 512))
+        engine.feed(head(stream, "END_STREAM"))
+    assert engine.failure is None
+
+
+def test_messages_whose_windows_are_given_back_one_by_one_are_no_flood() -> None:
+    engine, (stream,) = engine_with([], 1, end=False)
+    windows = b"".join(
+        WindowUpdateFrame(number, window_increment=10).serialize() for number in (0, stream.number)
+    )
+    for _ in range(6_000):
+        engine.send(stream, bytes(10), end=False)
+        engine.take(100)
+        engine.feed(windows)
+    assert engine.failure is None
+
+
+def test_heads_for_streams_that_are_over_are_a_flood() -> None:
+    engine, (stream, _) = engine_with([], 2)
+    engine.reset(stream)
+    for _ in range(6_000):
+        engine.feed(head(stream))
+    assert engine.failure is not None
+    assert "flood" in engine.failure.reason
+
+
+def test_a_client_that_gives_up_all_it_asks_for_is_not_flooded() -> None:
+    engine, (first,) = engine_with([], 1)
+    engine.reset(first)
+    for _ in range(6_000):
+        stream = engine.open(FIELDS, "GET", MessageLimits(), end=True)
+        engine.reset(stream)
+        engine.take(0)
+        engine.feed(head(stream) + RstStreamFrame(stream.number).serialize())
+    assert engine.failure is None
 
 
 def test_it_begins_with_the_preface() -> None:

@@ -146,6 +146,7 @@ class Engine:
         stream.local_ended = stream.finished = end
         self.streams[number] = stream
         self._last_opened = number
+        self._budget.earn(2)  # for a head and a reset, should it be given up
         most = limits.max_headers * limits.max_field_size
         if most > self._decoder.max_header_list_size:
             self._decoder.max_header_list_size = self._reader.max_block = most
@@ -259,7 +260,8 @@ class Engine:
             count = 0
         end = stream.finished and count == size
         h2.send_data(stream.number, outgoing[:count], end_stream=end)
-        self._budget.earn()
+        # Some give back both windows for each frame, or for each few bytes that they have read.
+        self._budget.earn(3 + count // 128)
         if count == size:
             stream.outgoing = memoryview(b"")
             self._senders.pop(stream, None)
@@ -368,11 +370,11 @@ class Engine:
             self._credits += window_update(stream.number, more)
 
     def _take_headers(self, frame: Frame) -> None:
-        self._budget.earn()
         fields = list(self._decoder.decode(header_block(frame.payload), raw=True))
         stream = self.streams.get(frame.stream)
         if stream is None:
             self._check_opened(frame.stream)
+            self._spend()
             return
         ends = bool(frame.flags & END_STREAM)
         wrong = take_fields(stream, fields, ends=ends)

@@ -152,7 +152,7 @@ class Budget:
     """How much a peer may send that gets nobody further, such as PING and SETTINGS frames.
 
     Each costs one. There is a store of them, which fills up again slowly; what does get somebody
-    further gives one back.
+    further gives some back.
 
     Args:
         size: the store.
@@ -175,10 +175,10 @@ class Budget:
         self._left -= 1
         return self._left >= 0
 
-    def earn(self) -> None:
-        """Give one back."""
+    def earn(self, count: int = 1) -> None:
+        """Give back so many."""
         if self._left < self._size:
-            self._left += 1
+            self._left = min(self._size, self._left + count)
 
 
 @dataclass(slots=True)
