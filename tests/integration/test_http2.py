@@ -20,6 +20,7 @@ from tests.integration.daemons import find_program, free_ports, public_directory
 from yarl import URL
 
 from anyiohttp import (
+    ClientConnectorError,
     ClientSession,
     ClientTimeout,
     CookieJar,
@@ -28,6 +29,7 @@ from anyiohttp import (
     TCPConnector,
     UnixConnector,
     WSMsgType,
+    WSServerHandshakeError,
 )
 
 pytestmark = pytest.mark.anyio
@@ -179,6 +181,22 @@ async def test_alpn_decides(site: Site, nginx: Nginx, session: ClientSession) ->
             async with other.get(site.url / "told") as response:
                 assert response.version == expected
             assert connections(other) == 1
+
+
+async def test_a_websocket_needs_a_context_that_does_not_offer_h2(
+    site: Site, session: ClientSession, client_ssl_context: ssl.SSLContext
+) -> None:
+    url = site.url / "told"  # nginx does not know RFC 8441, and this is no WebSocket
+    await told(session, site.url)
+    with pytest.raises(ClientConnectorError, match=r"needs HTTP/1\.1: .*\(ssl=\)"):
+        await session.ws_connect(url)
+    with pytest.raises(WSServerHandshakeError):
+        await session.ws_connect(url, ssl=client_ssl_context)
+    # A context of ours offers what is needed.
+    async with ClientSession(connector=TCPConnector(ssl=False)) as other:
+        await told(other, site.url)
+        with pytest.raises(WSServerHandshakeError):
+            await other.ws_connect(url)
 
 
 async def test_requests_share_a_connection(site: Site, session: ClientSession) -> None:

@@ -40,7 +40,8 @@ def open_connection(
     if protocol == "h2" and "h2" not in versions:
         raise OSError(
             errno.EPROTO,
-            "the TLS context offered h2, which cannot be spoken here (set_alpn_protocols)",
+            "your TLS context offered HTTP/2, and the server took it, but this request needs "
+            "HTTP/1.1: give it a context without h2 in its ALPN (ssl=)",
         )
     if protocol == "h2":
         # Imported when first needed: h2 costs more than all the rest of this layer.
