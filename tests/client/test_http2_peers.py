@@ -313,7 +313,8 @@ async def test_an_abrupt_goaway() -> None:
         await peer.send_frames(goaway)
 
     async with scripted(script) as (session, listener):
-        with pytest.raises(ClientPayloadError, match=r"h2\.example:80 closed the connection"):
+        # Its end is seen by whichever comes first, a read or a write.
+        with pytest.raises(ClientPayloadError, match=r"h2\.example:80"):
             await get(session)
         assert await get(session, "next") == b"/next"
         assert listener.connections == 2

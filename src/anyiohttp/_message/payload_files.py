@@ -125,7 +125,7 @@ class _ThreadsideFile:
             with self._lock:
                 self._in_use = False
                 if self._to_close:
-                    self.file.close()
+                    self._close()
 
     def give_up(self) -> None:
         """Ask for the file to be closed; the thread that reads it now does so itself."""
@@ -136,7 +136,12 @@ class _ThreadsideFile:
         with self._lock:
             self._to_close = True
             if not self._in_use:
-                self.file.close()
+                self._close()
+
+    def _close(self) -> None:
+        close = getattr(self.file, "close", None)  # what only acts like a file may have none
+        if close is not None:
+            close()
 
 
 def _binary_raw(file: Any) -> io.FileIO | None:
