@@ -259,6 +259,44 @@ def test_what_leads_upwards_is_imported_when_asked_for() -> None:
     assert not [name for name in loaded if LEVELS[name.split(".")[1]] > LEVELS[""]]
 
 
+#: What a plain GET does not need: loaded by the first call that does.
+_HEAVY = {
+    "anyiohttp._client.conversation",
+    "anyiohttp._client.digest",
+    "anyiohttp._client.digest_auth",
+    "anyiohttp._client.sse",
+    "anyiohttp._client.tracing",
+    "anyiohttp._client.websocket",
+    "anyiohttp._client.websocket_connect",
+    "anyiohttp._connect.async_resolver",
+    "anyiohttp._connect.challenges",
+    "anyiohttp._connect.socks_tunnels",
+    "anyiohttp._connect.tunnels",
+    "anyiohttp._message.body_part",
+    "anyiohttp._message.event_stream",
+    "anyiohttp._message.multipart_reader",
+    "anyiohttp._protocol.http2.connection",
+    "anyiohttp._protocol.websocket.messages",
+    "anyiohttp.downloads",
+    "anyiohttp.testing",
+    *("aiodns", "asyncio", "brotli", "click", "email", "h2", "isal", "netrc", "rich", "shlex"),
+    *("subprocess", "tempfile", "trio", "urllib.request", "uvloop", "websockets", "zlib_ng"),
+}
+
+
+def test_what_a_get_does_not_need_is_loaded_when_it_is_needed() -> None:
+    code = (
+        "import sys, anyio, yarl, multidict; before = set(sys.modules);"
+        "import anyiohttp; print(*(set(sys.modules) - before))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = set(done.stdout.split())
+    assert "anyiohttp._client.session" in loaded
+    assert not sorted(loaded & _HEAVY)
+
+
 def test_users_of_the_client_use_public_names() -> None:
     complain(
         [

@@ -11,30 +11,18 @@ from . import hdrs as hdrs
 from . import payload as payload
 from ._client.auth import BasicAuth, encode_basic_auth
 from ._client.contexts import RequestContext
-from ._client.conversation import ClientWSTimeout
 from ._client.cookies import CookieJar, DummyCookieJar
 from ._client.one_shot import request
 from ._client.options import RequestKwargs
 from ._client.request import ClientHandlerType, ClientMiddlewareType, ClientRequest
 from ._client.session import ClientSession
-from ._client.sse import EventSource, SSEKwargs
 from ._client.uploads import UploadTracker
-from ._client.websocket import ClientWebSocketResponse
-from ._client.websocket_connect import WebSocketContext, WSConnectKwargs
-from ._connect.async_resolver import AsyncResolver
 from ._connect.connectors import BaseConnector, ProxyConnector, TCPConnector, UnixConnector
 from ._connect.fingerprint import Fingerprint
 from ._connect.resolver import DefaultResolver, ThreadedResolver
 from ._message.chain_map import ChainMapProxy
 from ._message.coding_libraries import set_zlib_backend
-from ._message.content_disposition import (
-    BadContentDispositionHeader,
-    BadContentDispositionParam,
-    content_disposition_filename,
-    parse_content_disposition,
-)
 from ._message.etags import ETag
-from ._message.event_stream import ServerSentEvent
 from ._message.formdata import FormData
 from ._message.multipart import MultipartWriter
 from ._message.payloads import (
@@ -56,7 +44,6 @@ from ._message.reader import StreamReader
 from ._message.response import ClientResponse, RequestInfo
 from ._net.deadlines import ClientTimeout
 from ._protocol.base import HTTP_10, HTTP_11, HttpVersion
-from ._protocol.websocket.messages import WSCloseCode, WSMessage, WSMessageTextBytes, WSMsgType
 from ._version import __version__
 from .exceptions import (
     BodyNotReplayableError,
@@ -119,7 +106,9 @@ if TYPE_CHECKING:
     from . import multipart as multipart
     from . import resolver as resolver
     from . import tracing as tracing
+    from ._client.conversation import ClientWSTimeout
     from ._client.digest_auth import DigestAuthMiddleware
+    from ._client.sse import EventSource, SSEKwargs
     from ._client.tracing import (
         TraceAttemptEndParams,
         TraceAttemptExceptionParams,
@@ -142,8 +131,19 @@ if TYPE_CHECKING:
         TraceRequestStartParams,
         TraceResponseChunkReceivedParams,
     )
+    from ._client.websocket import ClientWebSocketResponse
+    from ._client.websocket_connect import WebSocketContext, WSConnectKwargs
+    from ._connect.async_resolver import AsyncResolver
     from ._message.body_part import BodyPartReader
+    from ._message.content_disposition import (
+        BadContentDispositionHeader,
+        BadContentDispositionParam,
+        content_disposition_filename,
+        parse_content_disposition,
+    )
+    from ._message.event_stream import ServerSentEvent
     from ._message.multipart_reader import MultipartReader
+    from ._protocol.websocket.messages import WSCloseCode, WSMessage, WSMessageTextBytes, WSMsgType
     from .downloads import (
         DownloadBatch,
         DownloadItem,
@@ -317,8 +317,25 @@ __all__ = (
 HttpVersion10 = HTTP_10
 HttpVersion11 = HTTP_11
 
-#: What is loaded when somebody asks for it: who downloads nothing does not pay for downloads.
+#: What is loaded when somebody asks for it: who downloads nothing does not pay for
+#: downloads, who opens no WebSocket not for theirs.
 _LAZY = {
+    "ClientWSTimeout": "._client.conversation",
+    "EventSource": "._client.sse",
+    "SSEKwargs": "._client.sse",
+    "ClientWebSocketResponse": "._client.websocket",
+    "WebSocketContext": "._client.websocket_connect",
+    "WSConnectKwargs": "._client.websocket_connect",
+    "AsyncResolver": "._connect.async_resolver",
+    "BadContentDispositionHeader": "._message.content_disposition",
+    "BadContentDispositionParam": "._message.content_disposition",
+    "content_disposition_filename": "._message.content_disposition",
+    "parse_content_disposition": "._message.content_disposition",
+    "ServerSentEvent": "._message.event_stream",
+    "WSCloseCode": "._protocol.websocket.messages",
+    "WSMessage": "._protocol.websocket.messages",
+    "WSMessageTextBytes": "._protocol.websocket.messages",
+    "WSMsgType": "._protocol.websocket.messages",
     "BodyPartReader": ".multipart",
     "MultipartReader": ".multipart",
     "multipart": ".multipart",

@@ -665,8 +665,8 @@ class DownloadListError(DownloadError, ValueError):
 
 
 #: Where a password holds what usually ends an authority, or the ``//`` was forgotten.
-_PERHAPS_USERINFO = re.compile(r"^([^:/?#]*:)?(//)?.*@", re.DOTALL)
-_USERINFO = re.compile(r"//[^/?#]*@")
+_PERHAPS_USERINFO = r"(?s)^([^:/?#]*:)?(//)?.*@"
+_USERINFO = r"//[^/?#]*@"
 
 
 def without_credentials(url: object) -> URL | str:
@@ -681,10 +681,10 @@ def without_credentials(url: object) -> URL | str:
     if "@" not in text:
         return text
     if "@" not in text.partition("//")[0]:
-        bare, removed = _USERINFO.subn("//", text, count=1)
+        bare, removed = re.subn(_USERINFO, "//", text, count=1)
         if removed:
             return bare
-    return _PERHAPS_USERINFO.sub(r"\1\2***@", text)
+    return re.sub(_PERHAPS_USERINFO, r"\1\2***@", text)
 
 
 def _unchecked(url: URL) -> str:

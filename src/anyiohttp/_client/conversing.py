@@ -7,16 +7,18 @@ Called by: `session`, whose base class it is.
 
 from __future__ import annotations
 
-from typing import Any, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from .._message.response import ClientResponse
 from .._net.deadlines import ClientTimeout
 from ..typedefs import StrOrURL
 from .contexts import RequestContext
 from .request import RequestKwargs
-from .sse import EventSource, SSEKwargs
-from .websocket import ClientWebSocketResponse
-from .websocket_connect import WebSocketContext, WSConnectKwargs, open_websocket
+
+if TYPE_CHECKING:
+    from .sse import EventSource, SSEKwargs
+    from .websocket import ClientWebSocketResponse
+    from .websocket_connect import WebSocketContext, WSConnectKwargs
 
 __all__ = ("OpensConversations",)
 
@@ -24,7 +26,7 @@ __all__ = ("OpensConversations",)
 class OpensConversations:
     """A session, as far as it opens conversations."""
 
-    _ws_response_class: type[ClientWebSocketResponse[bool]]
+    _ws_response_class: type[ClientWebSocketResponse[bool]] | None
 
     def request(
         self, method: str, url: StrOrURL, **kwargs: Unpack[RequestKwargs]
@@ -81,7 +83,11 @@ class OpensConversations:
 
         Raises also as `request`; a cancelled handshake leaves nothing behind.
         """
-        call = open_websocket(self, self._ws_response_class, url, decode_text, **kwargs)
+        from .websocket import ClientWebSocketResponse  # who opens none does not load them
+        from .websocket_connect import WebSocketContext, open_websocket
+
+        response_class = self._ws_response_class or ClientWebSocketResponse
+        call = open_websocket(self, response_class, url, decode_text, **kwargs)
         return WebSocketContext(call)
 
     def sse(self, url: StrOrURL, **kwargs: Unpack[SSEKwargs]) -> EventSource:
@@ -112,4 +118,6 @@ class OpensConversations:
 
         Raises also as `request`.
         """
+        from .sse import EventSource  # as in `ws_connect`
+
         return EventSource(self, url, kwargs)

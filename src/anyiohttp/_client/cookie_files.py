@@ -21,7 +21,7 @@ from .set_cookie import make_cookie
 __all__ = ("read_cookies", "write_cookies")
 
 _FORMAT: Final = "anyiohttp cookies 1"
-_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROLS = r"[\x00-\x08\x0a-\x1f\x7f]"
 # What aiohttp keeps in a cookie's record beside its attributes.
 _AIOHTTP_FIELDS = frozenset({"key", "value", "coded_value", "host_only", "expires_timestamp"})
 
@@ -100,7 +100,7 @@ def _checked(record: dict[str, Any]) -> StoredCookie:
     domain, path = record["domain"], record["path"]
     attributes = [(str(key), str(text)) for key, text in record["attributes"]]
     texts = (name, value, domain, path, *(text for pair in attributes for text in pair))
-    if not all(isinstance(text, str) and not _CONTROLS.search(text) for text in texts):
+    if not all(isinstance(text, str) and not re.search(_CONTROLS, text) for text in texts):
         raise ValueError("a cookie has a part that is no text, or holds control characters")
     if not name or not path.startswith("/"):
         raise ValueError("a cookie has no name or no path")

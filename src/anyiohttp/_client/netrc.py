@@ -8,12 +8,15 @@ Called by: `pipeline`, `proxies`. Both functions read a file and block: call the
 from __future__ import annotations
 
 import logging
-import netrc
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .auth import BasicAuth, basic_auth_for
+
+if TYPE_CHECKING:
+    import netrc
 
 __all__ = ("load_netrc", "netrc_auth")
 
@@ -35,6 +38,8 @@ def load_netrc() -> netrc.netrc | None:
     Blocks. Returns ``None``, and logs why, if it cannot be read. That there is none where nobody
     asked for one is no news.
     """
+    import netrc  # with `shlex` behind it; few sessions read such a file
+
     named = os.environ.get("NETRC")
     if named is not None:
         path = Path(named)

@@ -113,17 +113,17 @@ def plan_redirect(
 
 # --- Location -------------------------------------------------------------------------------
 
+# These are compiled when the first redirect comes, and kept by `re`.
 #: RFC 3986 appendix B, with the scheme as RFC 3986 3.1 has it.
-_REFERENCE = re.compile(
-    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*):)?(?://(?P<authority>[^/?#]*))?"
-    r"(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?",
-    re.DOTALL,
+_REFERENCE = (
+    r"(?s)(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*):)?(?://(?P<authority>[^/?#]*))?"
+    r"(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?"
 )
-_SLASHES = re.compile(r"[/\\]{2}")
+_SLASHES = r"[/\\]{2}"
 _C0_CONTROL_OR_SPACE = bytes(range(0x21))
-_UNSENDABLE = re.compile(r"[^\x21-\x7e]")
+_UNSENDABLE = r"[^\x21-\x7e]"
 #: Anything but the characters of RFC 3986 3.3 to 3.5 and valid escapes.
-_UNQUOTED = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]")
+_UNQUOTED = r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]"
 
 
 def _location(headers: Sequence[tuple[bytes, bytes]]) -> str:
@@ -145,13 +145,13 @@ def _location(headers: Sequence[tuple[bytes, bytes]]) -> str:
 
 def _resolve(base: URL, location: str, requote: bool) -> tuple[URL, BasicAuth | None, bool]:
     """Resolve ``Location`` against the URL it answers (RFC 3986 5.2)."""
-    match = _REFERENCE.fullmatch(location)
+    match = re.fullmatch(_REFERENCE, location)
     assert match is not None  # every text is a reference
     scheme = (match["scheme"] or "").lower()
     authority, path, query = match["authority"], match["path"], match["query"]
     if scheme not in ("http", "https", ""):
         raise NonHttpUrlRedirectClientError(_shown(location))
-    if authority is None and scheme and (scheme != base.scheme or _SLASHES.match(path)):
+    if authority is None and scheme and (scheme != base.scheme or re.match(_SLASHES, path)):
         # "http:/path" is a reference to the current URL, as browsers resolve it; "https:/path"
         # from there is nothing, and neither is "http:\\host".
         raise InvalidUrlRedirectClientError(_shown(location), "the redirect names no host")
@@ -170,9 +170,9 @@ def _resolve(base: URL, location: str, requote: bool) -> tuple[URL, BasicAuth | 
     target = URL.build(
         scheme=origin.scheme,
         authority=_authority(origin),
-        path=_without_dots(unquoted.sub(_escape, path)),
-        query_string=unquoted.sub(_escape, query or ""),
-        fragment=base.raw_fragment if fragment is None else unquoted.sub(_escape, fragment),
+        path=_without_dots(re.sub(unquoted, _escape, path)),
+        query_string=re.sub(unquoted, _escape, query or ""),
+        fragment=base.raw_fragment if fragment is None else re.sub(unquoted, _escape, fragment),
         encoded=True,
     )
     return target, auth, query == ""

@@ -64,11 +64,11 @@ from .set_cookie import parse_response_cookies
 from .trace_steps import Trace, TraceAttempt
 from .unset import Unset
 from .urls import check_base_url
-from .websocket import ClientWebSocketResponse
 
 if TYPE_CHECKING:
     from ..downloads import DownloadKwargs, DownloadResult
     from .tracing import TraceConfig
+    from .websocket import ClientWebSocketResponse
 
 __all__ = ("ClientSession",)
 
@@ -142,7 +142,7 @@ class ClientSession(OpensConversations):
         json_serialize_bytes: JSONBytesEncoder | None = None,
         request_class: type[ClientRequest] = ClientRequest,
         response_class: type[ClientResponse] = ClientResponse,
-        ws_response_class: type[ClientWebSocketResponse[bool]] = ClientWebSocketResponse,
+        ws_response_class: type[ClientWebSocketResponse[bool]] | None = None,
         version: HttpVersion = HTTP_11,
         cookie_jar: AbstractCookieJar | None = None,
         connector_owner: bool = True,

@@ -37,18 +37,19 @@ logger = logging.getLogger("anyiohttp.client")
 MAX_PAIR_SIZE = 4096
 MAX_ATTRIBUTE_SIZE = 1024
 
+# The patterns here are compiled when the first cookie comes, and kept by `re`.
 _WHITESPACE = " \t"
 # Tab is the one control character that RFC 6265bis lets pass.
-_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_MAX_AGE = re.compile(r"-?[0-9]+")
+_CONTROLS = r"[\x00-\x08\x0a-\x1f\x7f]"
+_MAX_AGE = r"-?[0-9]+"
 _SAME_SITE = {"strict": "Strict", "lax": "Lax", "none": "None"}
 _FLAGS = frozenset({"secure", "httponly", "partitioned"})
 
 # RFC 6265bis 5.1.1; the productions allow any text after the part that counts, but no more digits.
-_DATE_TOKENS = re.compile(r"[^\x09\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+")
-_TIME = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?![0-9])")
-_DAY = re.compile(r"[0-9]{1,2}(?![0-9])")
-_YEAR = re.compile(r"[0-9]{2,4}(?![0-9])")
+_DATE_TOKENS = r"[^\x09\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+"
+_TIME = r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?![0-9])"
+_DAY = r"[0-9]{1,2}(?![0-9])"
+_YEAR = r"[0-9]{2,4}(?![0-9])"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, 1)}
 _EARLIEST_YEAR = 1601
@@ -106,7 +107,7 @@ def parse_set_cookie(field: str) -> Cookie:
         RefusedCookieError: it is empty, too long, holds control characters, or its name holds a
             comma: that is two fields folded into one, which would become a cookie nobody set.
     """
-    if _CONTROLS.search(field):
+    if re.search(_CONTROLS, field):
         raise RefusedCookieError("a control character in a Set-Cookie field")
     pair, *parts = field.split(";")
     name, equals, value = pair.partition("=")
@@ -165,7 +166,7 @@ def make_cookie(name: str, value: str, attributes: Iterable[tuple[str, str]] = (
         elif key == "expires":
             expires = _first(parse_cookie_date(text), expires)
         elif key == "max-age":
-            max_age = int(text) if _MAX_AGE.fullmatch(text) else max_age
+            max_age = int(text) if re.fullmatch(_MAX_AGE, text) else max_age
         elif key == "samesite":
             samesite = _SAME_SITE.get(text.lower(), "")
     names = {key for key, _ in kept}
@@ -195,14 +196,14 @@ def parse_cookie_date(text: str) -> float | None:
     """
     time: tuple[int, int, int] | None = None
     day = month = year = None
-    for token in _DATE_TOKENS.findall(text):
-        if time is None and (match := _TIME.match(token)):
+    for token in re.findall(_DATE_TOKENS, text):
+        if time is None and (match := re.match(_TIME, token)):
             time = int(match[1]), int(match[2]), int(match[3])
-        elif day is None and (match := _DAY.match(token)):
+        elif day is None and (match := re.match(_DAY, token)):
             day = int(match[0])
         elif month is None and (number := _MONTH_NUMBERS.get(token[:3].lower())):
             month = number
-        elif year is None and (match := _YEAR.match(token)):
+        elif year is None and (match := re.match(_YEAR, token)):
             year = int(match[0])
     if time is None or day is None or month is None or year is None:
         return None

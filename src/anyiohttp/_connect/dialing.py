@@ -34,14 +34,12 @@ from ..exceptions import (
     UnixClientConnectorError,
 )
 from ..typedefs import SocketFactoryType
-from .key import ConnectionKey, ProxyRoute
+from .key import ConnectionKey, ProxyRoute, port_of
 from .resolver import DNSCache, ThreadedResolver, as_literal, is_odd_ipv4
 from .socks import SocksError, resolves_names
-from .socks_tunnels import open_socks_tunnel
 from .tcp import Connect, TCPOptions, interleaved, open_tcp
 from .tls import start_tls
 from .tls_sessions import TLSSessions
-from .tunnels import open_tunnel, port_of
 from .unix import open_unix
 
 __all__ = ("DialOptions", "Dialer")
@@ -164,6 +162,8 @@ class Dialer:
     ) -> NetworkStream:
         if route.is_socks:
             return await self._connect_through_socks(key, route, call)
+        from .tunnels import open_tunnel  # only who goes through a proxy loads it
+
         hop = _key_of_proxy(route)
         stream = await self._connect(hop, call, ClientProxyConnectionError)
         try:
@@ -181,6 +181,8 @@ class Dialer:
         self, key: ConnectionKey, route: ProxyRoute, call: Call
     ) -> NetworkStream:
         """Ask the proxy for the host, or for each of its addresses until one will do."""
+        from .socks_tunnels import open_socks_tunnel
+
         hop = _key_of_proxy(route)
         _refuse_odd_ipv4(key)  # which the proxy's system would read as ours does
         hosts = [key.host]

@@ -40,7 +40,7 @@ from typing import Literal, TypeAlias
 from .fingerprint import Fingerprint
 from .proxy_route import Credentials, ProxyRoute, SSLSetting
 
-__all__ = ("ConnectionKey", "Credentials", "ProxyRoute", "SSLSetting", "Versions")
+__all__ = ("ConnectionKey", "Credentials", "ProxyRoute", "SSLSetting", "Versions", "port_of")
 
 #: The versions of HTTP that a connection may speak, best first, by their ALPN names (RFC 7301).
 Versions: TypeAlias = tuple[Literal["h2", "http/1.1"], ...]
@@ -99,3 +99,10 @@ class ConnectionKey:
         host = f"[{self.host}]" if ":" in self.host else self.host
         text = f"{'tls' if self.is_ssl else 'tcp'}://{host}:{self.port}"
         return f"{text} via {self.proxy.url}" if self.proxy is not None else text
+
+
+def port_of(key: ConnectionKey) -> int:
+    """Return the port of the target, that of its scheme if it names none."""
+    if key.port is not None:
+        return key.port
+    return 443 if key.is_ssl else 80

@@ -25,10 +25,10 @@ from ..exceptions import (
     ServerDisconnectedError,
 )
 from .challenges import parse_challenges
-from .key import ConnectionKey, ProxyRoute
+from .key import ConnectionKey, ProxyRoute, port_of
 from .resolver import without_zone
 
-__all__ = ("ConnectInfo", "open_tunnel", "port_of")
+__all__ = ("ConnectInfo", "open_tunnel")
 
 _WHO_ARE_YOU = 407
 
@@ -97,13 +97,6 @@ async def open_tunnel(
     except BaseException:
         stream.abort()
         raise
-
-
-def port_of(key: ConnectionKey) -> int:
-    """Return the port of the target, that of its scheme if it names none."""
-    if key.port is not None:
-        return key.port
-    return 443 if key.is_ssl else 80
 
 
 def _authority(key: ConnectionKey) -> str:

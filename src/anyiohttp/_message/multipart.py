@@ -33,11 +33,9 @@ from .payload_memory import JsonPayload, StringPayload
 
 __all__ = ("MultipartWriter", "Part")
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TCHARS = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 #: RFC 2046 5.1.1, and the characters that a token may have besides; a space not at the end.
-_BOUNDARY = re.compile(
-    r"[0-9A-Za-z'()+_,\-./:=? !#$%&*^`|~]{0,69}[0-9A-Za-z'()+_,\-./:=?!#$%&*^`|~]"
-)
+_BOUNDARY = r"[0-9A-Za-z'()+_,\-./:=? !#$%&*^`|~]{0,69}[0-9A-Za-z'()+_,\-./:=?!#$%&*^`|~]"
 
 _CONTENT_CODINGS = frozenset({"deflate", "gzip"})
 _TRANSFER_ENCODINGS = frozenset({"base64", "quoted-printable"})
@@ -85,11 +83,11 @@ class MultipartWriter(Payload):
     def __init__(self, subtype: str = "mixed", boundary: str | None = None) -> None:
         if boundary is None:
             boundary = uuid.uuid4().hex
-        if _BOUNDARY.fullmatch(boundary) is None:
+        if re.fullmatch(_BOUNDARY, boundary) is None:
             raise InvalidRequestError(f"invalid multipart boundary {boundary!r}")
-        if _TOKEN.fullmatch(subtype) is None:
+        if re.fullmatch(_TCHARS, subtype) is None:
             raise InvalidRequestError(f"invalid multipart subtype {subtype!r}")
-        quoted = boundary if _TOKEN.fullmatch(boundary) else f'"{boundary}"'
+        quoted = boundary if re.fullmatch(_TCHARS, boundary) else f'"{boundary}"'
         super().__init__(None, content_type=f"multipart/{subtype}; boundary={quoted}")
         self._boundary = boundary
         self._is_form_data = subtype == "form-data"
@@ -346,7 +344,7 @@ class MultipartWriter(Payload):
 
 
 def _check_name(name: str) -> str:
-    if _TOKEN.fullmatch(name) is None:
+    if re.fullmatch(_TCHARS, name) is None:
         raise InvalidRequestError(f"invalid header name {name!r} of a part")
     return name
 

@@ -14,13 +14,13 @@ import re
 __all__ = ("is_quoted", "is_token", "split_unquoted", "unescape")
 
 #: RFC 9110 5.6.2.
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_TCHARS = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_ESCAPE = r"(?s)\\(.)"
 
 
 def is_token(text: str) -> bool:
     """Return whether the whole text is a token."""
-    return _TOKEN.fullmatch(text) is not None
+    return re.fullmatch(_TCHARS, text) is not None
 
 
 def is_quoted(text: str) -> bool:
@@ -30,7 +30,7 @@ def is_quoted(text: str) -> bool:
 
 def unescape(text: str) -> str:
     r"""Resolve the quoted pairs of a quoted string's inside: ``\x`` becomes ``x``."""
-    return _ESCAPE.sub(r"\1", text) if "\\" in text else text
+    return re.sub(_ESCAPE, r"\1", text) if "\\" in text else text
 
 
 def split_unquoted(text: str, separator: str) -> list[str]:
