@@ -14,8 +14,7 @@ from tests.conftest import BACKENDS
 
 import anyiohttp
 from anyiohttp import AsyncResolver, ClientSession, TCPConnector
-from anyiohttp.abc import AbstractResolver, ResolveResult
-from anyiohttp.cli.loopback import LoopbackServer
+from anyiohttp.abc import AbstractResolver
 
 pytest.importorskip("aiodns", reason="aiodns is not installed")
 
@@ -124,54 +123,6 @@ async def test_addresses(server: NameServer, resolver: AsyncResolver) -> None:
     assert server.asked == [("four.test", A)]
 
 
-async def test_failures(resolver: AsyncResolver) -> None:
-    for name in ("absent.test", "a..test"):
-        with pytest.raises(socket.gaierror) as caught:
-            await resolver.resolve(name, 80)
-        assert caught.value.errno == socket.EAI_NONAME
-    with pytest.raises(socket.gaierror) as caught:
-        await resolver.resolve("broken.test", 80)
-    assert caught.value.errno == socket.EAI_AGAIN
-
-
-class Patient(AbstractResolver):
-    """Asks again what could not be answered for now (EAI_AGAIN), as a program would.
-
-    On a busy machine c-ares may say of a new channel's first query that it cannot reach the server.
-    """
-
-    def __init__(self, resolver: AsyncResolver) -> None:
-        self._resolver = resolver
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        for _ in range(10):
-            try:
-                return await self._resolver.resolve(host, port, family)
-            except socket.gaierror as exc:
-                if exc.errno != socket.EAI_AGAIN:
-                    raise
-        raise socket.gaierror(socket.EAI_AGAIN, "asked ten times")
-
-    async def close(self) -> None:
-        raise AssertionError("a resolver of the user's is not closed")
-
-
-async def test_a_request(resolver: AsyncResolver, loopback: LoopbackServer) -> None:
-    """Happy eyeballs over its answers; it is not closed with the connector."""
-    url = loopback.url.with_host("both.test") / "get"
-    for _ in range(2):
-        async with (
-            ClientSession(connector=TCPConnector(resolver=Patient(resolver))) as session,
-            session.get(url) as response,
-        ):
-            assert response.status == 200
-    async with ClientSession(connector=TCPConnector(resolver=Patient(resolver))) as session:
-        with pytest.raises(anyiohttp.ClientConnectorDNSError):
-            await session.get(url.with_host("absent.test"))
-
-
 async def test_a_cancelled_lookup_disturbs_nobody(
     server: NameServer, resolver: AsyncResolver
 ) -> None:
@@ -221,3 +172,13 @@ def test_without_aiodns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "aiodns", None)
     with pytest.raises(RuntimeError, match=r"requires aiodns library.*anyiohttp\[dns\]"):
         AsyncResolver()
+
+
+async def test_failures(resolver: AsyncResolver) -> None:
+    for name in ("absent.test", "a..test"):
+        with pytest.raises(socket.gaierror) as caught:
+            await resolver.resolve(name, 80)
+        assert caught.value.errno == socket.EAI_NONAME
+    with pytest.raises(socket.gaierror) as caught:
+        await resolver.resolve("broken.test", 80)
+    assert caught.value.errno == socket.EAI_AGAIN
