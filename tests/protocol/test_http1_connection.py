@@ -144,7 +144,7 @@ async def test_exchanges_one_after_another(kind):
             assert "busy" in repr(client.connection)
             exchange = await client.connection.exchange(request(target=target), None, call())
             assert await read_all(exchange) == target.encode()
-            assert exchange.head.headers == [(b"Content-Length", b"2")]
+            assert exchange.head.headers == ((b"Content-Length", b"2"),)
             assert client.free
         await client.connection.aclose()
         assert client.dead

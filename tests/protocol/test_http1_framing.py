@@ -8,11 +8,13 @@ from tests.protocol.conversations import request
 from anyiohttp._protocol.base import HTTP_10, HTTP_11, ResponseHead
 from anyiohttp._protocol.http1.framing import (
     Delimiter,
+    HeardHead,
     ParseError,
     RequestFraming,
     request_control,
     request_framing,
     response_framing,
+    usual_framing,
 )
 from anyiohttp.exceptions import InvalidRequestError
 
@@ -104,7 +106,17 @@ def judge(method="GET", status=200, version=HTTP_11, asked=request, **fields):
         for one in ([value] if isinstance(value, str) else value)
     ]
     answer = ResponseHead(status, "", version, headers)
-    return response_framing(head, request_control(head), answer)
+    control = request_control(head)
+    framing = response_framing(head, control, answer)
+    # A head that others have had before: with what is usual worked out for it, and without.
+    heard = HeardHead(status, "", version, headers)
+    assert usual_framing(head, control, heard) == framing
+    try:
+        usual_framing(request("GET"), {}, heard)
+    except ParseError:
+        pass
+    assert usual_framing(head, control, heard) == framing
+    return framing
 
 
 NONE, LENGTH, CHUNKED, END = Delimiter.NOTHING, Delimiter.LENGTH, Delimiter.CHUNKED, Delimiter.END

@@ -11,6 +11,7 @@ from anyiohttp._protocol.http1.parsing import (
     MAX_BLANK,
     MAX_INFORMATIONAL,
     MAX_WHITESPACE,
+    MOST_KNOWN,
     ParseError,
     ResponseParser,
 )
@@ -78,7 +79,7 @@ def test_heads(data, status, reason, headers):
     head = parse(data).head
     assert head is not None
     assert (head.status, head.reason, head.version) == (status, reason, HTTP_11)
-    assert head.headers == headers
+    assert list(head.headers) == headers
 
 
 @pytest.mark.parametrize(("data", "status", "reason", "headers"), HEADS)
@@ -94,6 +95,43 @@ def test_heads_byte_by_byte(data, status, reason, headers):
     parser = parse(*[data[i : i + 1] for i in range(len(data))])
     assert parser.head == parse(data).head
     assert parser.rest == b""
+
+
+@pytest.mark.parametrize(
+    ("data", "kept"),
+    [
+        (OK + b"Content-Length: 3\r\n\r\n", True),
+        (OK + b"A: " + b"a" * 3000 + b"\r\n\r\n", False),
+        (OK + b"Set-Cookie: a=b\r\n\r\n", False),
+        (OK + b"set-COOKIE: a=b\r\n\r\n", False),
+    ],
+)
+def test_a_head_that_comes_again_is_judged_once_unless_it_is_long_or_secret(data, kept):
+    first, again = parse(data).head, parse(data[:9], data[9:]).head
+    assert first == again
+    assert (first is again) == kept
+    assert first is not None
+    assert type(first.headers) is tuple  # nobody can change it for others
+
+
+def test_a_head_that_was_accepted_once_is_not_if_the_limits_are_others():
+    data = OK + b"A: 1\r\nB: 2\r\n\r\n"
+    assert parse(data).head is parse(data).head
+    for limits in (
+        MessageLimits(max_headers=1),
+        MessageLimits(max_line_size=5),
+        MessageLimits(max_field_size=1),
+    ):
+        with pytest.raises(ParseError):
+            parse(data, limits=limits)
+    assert parse(data, limits=MessageLimits(max_headers=2)).head == parse(data).head
+
+
+def test_only_so_many_heads_are_kept():
+    first = parse(OK + b"A: 0\r\n\r\n").head
+    for number in range(1, MOST_KNOWN + 1):
+        parse(OK + b"A: %d\r\n\r\n" % number)
+    assert parse(OK + b"A: 0\r\n\r\n").head is not first
 
 
 def test_version_1_0():

@@ -6,14 +6,17 @@ Called by: `asyncio_streams` and `uvloop_streams` for each wait that has a deadl
 
 A timer for each wait costs more than the read that ends it. Most deadlines are whole seconds of the
 clock (`ClientTimeout.ceil_threshold`), so that waits which begin in the same second end together:
-they share one timer. It is cancelled with the last of them, so that none runs when nobody waits.
+they share one timer. When the last of them is over, the timer is left for the next wait, which most
+often ends at the same moment: a task that makes one request after the other makes one timer in a
+second. When the next one ends at another moment, the timer goes: no loop has more than one that
+nobody waits for, and it does nothing when its time comes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from .streams import DeadlinePassed
 
@@ -25,10 +28,12 @@ _Waiter = asyncio.Future[bytes]
 class Alarms:
     """The alarms of one event loop: for each deadline a timer and those who wait."""
 
-    __slots__ = ("_alarms",)
+    __slots__ = ("_alarms", "_unused")
 
     def __init__(self) -> None:
-        self._alarms: dict[float, tuple[set[_Waiter], asyncio.TimerHandle]] = {}
+        # A timer knows its loop, which holds it for as long as it runs; we hold neither alive.
+        self._alarms: dict[float, tuple[set[_Waiter], ref[asyncio.TimerHandle]]] = {}
+        self._unused = math.inf  # the deadline for which nobody waited at last
 
     def set(self, loop: asyncio.AbstractEventLoop, deadline: float, waiter: _Waiter) -> None:
         """Have `DeadlinePassed` raised by ``waiter`` at ``deadline``, unless it is `clear`ed.
@@ -40,8 +45,9 @@ class Alarms:
         """
         alarm = self._alarms.get(deadline)
         if alarm is None:
+            self._drop_unused()
             timer = loop.call_at(deadline, self._ring, deadline)
-            alarm = self._alarms[deadline] = (set(), timer)
+            alarm = self._alarms[deadline] = (set(), ref(timer))
         alarm[0].add(waiter)
 
     def clear(self, deadline: float, waiter: _Waiter) -> None:
@@ -49,11 +55,20 @@ class Alarms:
         alarm = self._alarms.get(deadline)
         if alarm is None:
             return
-        waiters, timer = alarm
+        waiters = alarm[0]
         waiters.discard(waiter)
-        if not waiters:
+        if not waiters and self._unused != deadline:
+            self._drop_unused()
+            self._unused = deadline
+
+    def _drop_unused(self) -> None:
+        alarm = self._alarms.get(self._unused)
+        if alarm is None or alarm[0]:
+            return
+        del self._alarms[self._unused]
+        timer = alarm[1]()
+        if timer is not None:
             timer.cancel()
-            del self._alarms[deadline]
 
     def _ring(self, deadline: float) -> None:
         waiters, _ = self._alarms.pop(deadline)

@@ -35,7 +35,7 @@ from .framing import (
     ParseError,
     RequestFraming,
     request_framing,
-    response_framing,
+    usual_framing,
 )
 from .parsing import ResponseParser
 from .upload import BytesSource, Upload
@@ -100,7 +100,10 @@ class HTTP11Connection(HTTPConnection):
             size = 0 if body is None else _size(body)
             framing = request_framing(head, written.control, size, has_body=body is not None)
             opening = write_head(head, written, framing)
-            if body is not None or framing.has_content:
+            if isinstance(body, bytes) and len(body) <= SMALL_BODY and not head.expect_continue:
+                opening += _framed(body, framing)
+                sent = wire.say_nowait(opening) or await Upload(wire, _SENT, framing).send_rest()
+            elif body is not None or framing.has_content:
                 sent = await _send_request(
                     wire,
                     opening,
@@ -131,7 +134,7 @@ class HTTP11Connection(HTTPConnection):
         parser = wire.parser
         head = parser.head
         assert head is not None
-        framing = response_framing(request, control, head)
+        framing = usual_framing(request, control, head)
         exchange = HTTP11Exchange(
             self,
             wire.call,
@@ -206,11 +209,19 @@ async def _send_request(
         return await wire.say(head + LAST_CHUNK if framing.chunked else head)
     if not isinstance(body, bytes):
         return await Upload(wire, body, framing).run(head)
-    if not framing.chunked:
-        body = body[: framing.length]
-    upload = Upload(wire, BytesSource(body), framing)
     if len(body) > SMALL_BODY:
-        return await upload.run(head)
+        if not framing.chunked:
+            body = body[: framing.length]
+        return await Upload(wire, BytesSource(body), framing).run(head)
+    return await Upload(wire, _SENT, framing).send_whole(head + _framed(body, framing))
+
+
+#: Stands for a body that went out, as far as the kernel took it, together with its head.
+_SENT = BytesSource(b"")
+
+
+def _framed(body: bytes, framing: RequestFraming) -> bytes:
+    """Return a body at hand as it goes out."""
     if framing.chunked:
-        body = encode_chunk(body) + LAST_CHUNK
-    return await upload.send_whole(head + body)
+        return encode_chunk(body) + LAST_CHUNK
+    return body if len(body) == framing.length else body[: framing.length]

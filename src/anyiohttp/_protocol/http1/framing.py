@@ -12,6 +12,7 @@ a connection whose next byte could belong to either message is not used again.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
@@ -22,12 +23,14 @@ from ..base import HTTP_11, RawHeaders, RequestHead, ResponseHead
 __all__ = (
     "Control",
     "Delimiter",
+    "HeardHead",
     "ParseError",
     "RequestFraming",
     "ResponseFraming",
     "request_control",
     "request_framing",
     "response_framing",
+    "usual_framing",
 )
 
 #: The fields of a request that decide how it is sent, by lower-case name.
@@ -71,6 +74,17 @@ class ResponseFraming(NamedTuple):
     delimiter: Delimiter
     length: int
     keep_alive: bool
+
+
+@dataclass(slots=True)
+class HeardHead(ResponseHead):
+    """A response's head, which may come again, and how the body after it is framed.
+
+    Args:
+        framing: as it follows from the head alone, once it was asked for (`usual_framing`).
+    """
+
+    framing: ResponseFraming | None = None
 
 
 class RequestFraming(NamedTuple):
@@ -235,6 +249,29 @@ def response_framing(
 
 
 _TUNNEL = ResponseFraming(Delimiter.TUNNEL, 0, keep_alive=False)
+
+
+#: Answers to these are framed by other rules.
+_UNUSUAL = frozenset({"CONNECT", "HEAD"})
+
+
+def usual_framing(request: RequestHead, control: Control, head: HeardHead) -> ResponseFraming:
+    """Return `response_framing`, worked out once for all requests that have no say in it.
+
+    Args and Raises: as there.
+    """
+    says_nothing = (
+        request.version is HTTP_11
+        and request.method not in _UNUSUAL
+        and not (control and "connection" in control)
+    )
+    framing = head.framing
+    if framing is not None and says_nothing:
+        return framing
+    framing = response_framing(request, control, head)
+    if says_nothing and framing.delimiter in (_LENGTH, Delimiter.CHUNKED):
+        head.framing = framing
+    return framing
 
 
 def _received_length(lengths: list[bytes]) -> int:

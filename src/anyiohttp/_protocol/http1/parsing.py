@@ -24,8 +24,8 @@ from collections.abc import Callable
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from ..base import HTTP_10, HTTP_11, MessageLimits, ResponseHead
-from .framing import ParseError
+from ..base import HTTP_10, HTTP_11, MessageLimits
+from .framing import HeardHead, ParseError
 
 __all__ = ("ParseError", "ResponseParser", "Section", "parse_section")
 
@@ -62,7 +62,7 @@ class ResponseParser:
     _opening = b""
     _blank = 0
     _informational = 0
-    head: ResponseHead | None = None
+    head: HeardHead | None = None
     rest = b""
     started = False
     continued = False
@@ -86,7 +86,10 @@ class ResponseParser:
             if found is None:
                 return
             section, data = found
-            head = parse_section(section, self._limits)
+            head = _known_heads.get(section)
+            if head is None or len(head.headers) > self._limits.max_headers:
+                head = parse_section(section, self._limits)
+                _remember(section, head)
             if head.status >= 200 or head.status == 101:
                 if head.status == 101 and not self._upgrade:
                     raise ParseError("101 although no upgrade was asked for")
@@ -139,6 +142,24 @@ class ResponseParser:
             raise ParseError(f"not an HTTP/1 response: it begins with {stripped[:16]!r}")
         self._opening = stripped
         return b""
+
+
+#: Heads that came lately, by their bytes. A server that is asked often answers with the same head
+#: again and again, within a second to the byte, and then none of it need be judged anew.
+_known_heads: dict[bytes, HeardHead] = {}
+MOST_KNOWN = 64
+
+#: Longer heads are not kept: all of them together are to stay small.
+_LONGEST_KNOWN = 2048
+
+
+def _remember(section: bytes, head: HeardHead) -> None:
+    # What may be somebody's secret is not kept for longer than its response.
+    if len(section) > _LONGEST_KNOWN or b"cookie" in section.lower():
+        return
+    if len(_known_heads) >= MOST_KNOWN:
+        _known_heads.clear()
+    _known_heads[section] = head
 
 
 class Section:
@@ -259,7 +280,7 @@ class _SinkWithReason(_Sink):
         self.reason = reason
 
 
-def parse_section(section: bytes, limits: MessageLimits) -> ResponseHead:
+def parse_section(section: bytes, limits: MessageLimits) -> HeardHead:
     """Parse a whole head, from the status line to the empty line.
 
     Raises:
@@ -288,7 +309,7 @@ def parse_section(section: bytes, limits: MessageLimits) -> ResponseHead:
     version = _VERSIONS.get(section[:8])
     if version is None or status < 100:
         raise ParseError(f"invalid status line: {section[:32]!r}")
-    return ResponseHead(status, _reason(sink.reason), version, headers)
+    return HeardHead(status, _reason(sink.reason), version, tuple(headers))
 
 
 def _reason(phrase: bytes) -> str:

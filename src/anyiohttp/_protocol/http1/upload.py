@@ -108,13 +108,18 @@ class Upload:
 
         Returns and raises: as `run`.
         """
-        try:
-            if self._wire.send_nowait(data):
-                return True
-        except ClientConnectionError as exc:
-            self._wire.raise_unless_answered(exc)
-            return False
-        return await self._beside_listener(self._flush)
+        return self._wire.say_nowait(data) or await self.send_rest()
+
+    async def send_rest(self) -> bool:
+        """Go on where `Wire.say_nowait` could not, also where it failed.
+
+        Returns and raises: as `run`.
+        """
+        failure = self._wire.failure
+        if failure is None:
+            return await self._beside_listener(self._flush)
+        self._wire.raise_unless_answered(failure)
+        return False
 
     async def _beside_listener(self, send: Callable[[], Awaitable[None]]) -> bool:
         failure: BaseException | None = None

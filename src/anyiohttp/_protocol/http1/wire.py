@@ -40,10 +40,11 @@ class Wire:
 
     Attributes:
         used: whether sending began, so that the connection is no longer as it was.
+        failure: what `say_nowait` failed with.
     """
 
     used = False
-    _failure: ClientConnectionError | None = None
+    failure: ClientConnectionError | None = None
 
     def __init__(self, stream: NetworkStream, call: Call, parser: ResponseParser) -> None:
         self.stream = stream
@@ -76,14 +77,14 @@ class Wire:
         try:
             return send_nowait(self.stream, data, self.call)
         except ClientConnectionError as exc:
-            self._failure = exc
+            self.failure = exc
             return False
 
     async def say_rest(self) -> bool:
         """Send what `say_nowait` could not. Returns and raises as `say`."""
         try:
-            if self._failure is not None:
-                raise self._failure
+            if self.failure is not None:
+                raise self.failure
             await flush(self.stream, self.call)
         except ClientConnectionError as exc:
             self.raise_unless_answered(exc)
@@ -100,16 +101,8 @@ class Wire:
         self.used = True
         await send(self.stream, data, self.call)
 
-    def send_nowait(self, data: bytes) -> bool:
-        """Send as much of ``data`` as takes no waiting; return whether that was all.
-
-        Raises: as `send`.
-        """
-        self.used = True
-        return send_nowait(self.stream, data, self.call)
-
     async def flush(self) -> None:
-        """Send what `send_nowait` could not.
+        """Send what `say_nowait` could not.
 
         Raises: as `send`.
         """
