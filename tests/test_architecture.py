@@ -279,8 +279,9 @@ _HEAVY = {
     "anyiohttp._protocol.websocket.messages",
     "anyiohttp.downloads",
     "anyiohttp.testing",
-    *("aiodns", "asyncio", "brotli", "click", "email", "h2", "isal", "netrc", "rich", "shlex"),
-    *("subprocess", "tempfile", "trio", "urllib.request", "uvloop", "websockets", "zlib_ng"),
+    *("aiodns", "asyncio", "brotli", "calendar", "click", "email", "h2", "isal", "mimetypes"),
+    *("hashlib", "netrc", "rich", "shlex", "subprocess", "tempfile", "trio", "urllib.request"),
+    *("uuid", "uvloop", "websockets", "zlib_ng"),
 }
 
 

@@ -17,7 +17,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from http.cookies import Morsel
-from typing import Final
+from typing import Final, NamedTuple
 
 from .set_cookie import Cookie, RefusedCookieError, make_morsel
 
@@ -108,8 +108,7 @@ def scope(domain: str, host: str) -> tuple[str, bool]:
     return domain, False
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """What counts of a URL: where a cookie comes from, or where it would go."""
 
     host: str

@@ -71,14 +71,14 @@ def merged(defaults: RequestOptions, kwargs: Mapping[str, object]) -> RequestOpt
     if groups["tls"]:
         changes["tls"] = tls_options(**groups["tls"])  # type: ignore[arg-type]
     if groups["limits"]:
-        changes["limits"] = replace(defaults.limits, **groups["limits"])  # type: ignore[arg-type]
+        changes["limits"] = defaults.limits._replace(**groups["limits"])  # type: ignore[arg-type]
     if groups["body_limits"]:
         groups["reading"]["body_limits"] = replace(
             defaults.reading.body_limits,
             **groups["body_limits"],  # type: ignore[arg-type]
         )
     if groups["reading"]:
-        changes["reading"] = replace(defaults.reading, **groups["reading"])  # type: ignore[arg-type]
+        changes["reading"] = defaults.reading._replace(**groups["reading"])  # type: ignore[arg-type]
     # The session's credentials belong to the session's proxy, and to no other.
     if changes.get("proxy", defaults.proxy) != defaults.proxy:
         changes.setdefault("proxy_auth", None)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from yarl import URL
 
@@ -40,8 +40,7 @@ BODY_HEADERS = (
 ORIGIN_HEADERS = ("Authorization", "Cookie", "Host", "Proxy-Authorization")
 
 
-@dataclass(frozen=True, slots=True)
-class RedirectPlan:
+class RedirectPlan(NamedTuple):
     """The next hop.
 
     Args:

@@ -418,7 +418,7 @@ class ClientRequest:
 
     @ssl.setter
     def ssl(self, ssl: ssl_module.SSLContext | bool | Fingerprint) -> None:
-        self.options = replace(self.options, tls=replace(self.options.tls, ssl=ssl))
+        self.options = replace(self.options, tls=self.options.tls._replace(ssl=ssl))
 
     @property
     def server_hostname(self) -> str | None:
@@ -427,7 +427,7 @@ class ClientRequest:
 
     @server_hostname.setter
     def server_hostname(self, name: str | None) -> None:
-        self.options = replace(self.options, tls=replace(self.options.tls, server_hostname=name))
+        self.options = replace(self.options, tls=self.options.tls._replace(server_hostname=name))
 
     def is_ssl(self) -> bool:
         """Whether the target is reached over TLS."""

@@ -11,13 +11,12 @@ could not be sent back safely or what every browser refuses too.
 
 from __future__ import annotations
 
-import calendar
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from http.cookies import CookieError, Morsel, SimpleCookie
+from typing import NamedTuple
 
 __all__ = (
     "Cookie",
@@ -65,8 +64,7 @@ class _IllegalNameError(RefusedCookieError):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Cookie:
+class Cookie(NamedTuple):
     """What one ``Set-Cookie`` field says, before any jar has judged it.
 
     Args:
@@ -212,10 +210,10 @@ def parse_cookie_date(text: str) -> float | None:
     if year < _EARLIEST_YEAR:
         return None
     try:
-        date = datetime(year, month, day, *time)
+        date = datetime(year, month, day, *time, tzinfo=UTC)
     except ValueError:
         return None
-    return float(calendar.timegm(date.timetuple()))
+    return date.timestamp()
 
 
 def parse_set_cookies(fields: Sequence[str]) -> list[Cookie]:

@@ -8,15 +8,14 @@ Called by: `options` makes them; `request` carries them; `pipeline` asks for a c
 from __future__ import annotations
 
 import ssl as ssl_module
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .._connect.fingerprint import Fingerprint
 
 __all__ = ("PLAIN_TLS", "TLSOptions")
 
 
-@dataclass(frozen=True, slots=True)
-class TLSOptions:
+class TLSOptions(NamedTuple):
     """How a request wants TLS to be done, where it differs from its connector.
 
     Args:

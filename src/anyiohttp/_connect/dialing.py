@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .._net.call import Call
 from .._net.deadlines import Phase, within
@@ -45,8 +45,7 @@ from .unix import open_unix
 __all__ = ("DialOptions", "Dialer")
 
 
-@dataclass(frozen=True, slots=True)
-class DialOptions:
+class DialOptions(NamedTuple):
     """How connections are made (aiohttp's names; times in seconds).
 
     Args:

@@ -7,10 +7,7 @@ Called by: users make a `Fingerprint`; `tls` checks it.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..exceptions import ServerFingerprintMismatch
@@ -18,23 +15,8 @@ from ..exceptions import ServerFingerprintMismatch
 __all__ = ("Fingerprint",)
 
 
-def _md5(der: bytes) -> bytes:
-    return hashlib.md5(der, usedforsecurity=False).digest()
-
-
-def _sha1(der: bytes) -> bytes:
-    return hashlib.sha1(der, usedforsecurity=False).digest()
-
-
-def _sha256(der: bytes) -> bytes:
-    return hashlib.sha256(der).digest()
-
-
-_DIGESTS: dict[int, tuple[str, Callable[[bytes], bytes]]] = {
-    16: ("md5", _md5),
-    20: ("sha1", _sha1),
-    32: ("sha256", _sha256),
-}
+#: By the size of a digest, the name by which `hashlib` makes it.
+_DIGESTS = {16: "md5", 20: "sha1", 32: "sha256"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +43,13 @@ class Fingerprint:
             raise ValueError(f"a fingerprint has 16, 20 or 32 bytes, not {size}")
         if size < 32:
             warnings.warn(
-                f"{_DIGESTS[size][0]} is too weak to pin a certificate with; use sha256",
+                f"{_DIGESTS[size]} is too weak to pin a certificate with; use sha256",
                 DeprecationWarning,
                 stacklevel=3,  # 2 is the dataclass's own __init__
             )
 
     def __repr__(self) -> str:
-        name, _ = _DIGESTS[len(self.fingerprint)]
+        name = _DIGESTS[len(self.fingerprint)]
         return f"Fingerprint({name}: {self.fingerprint.hex()})"
 
     def check(self, der: bytes | None, host: str, port: int | None) -> None:
@@ -76,7 +58,12 @@ class Fingerprint:
         Raises:
             ServerFingerprintMismatch: it is not the pinned one.
         """
-        _, digest = _DIGESTS[len(self.fingerprint)]
-        got = digest(der) if der is not None else b""
+        import hashlib  # few pin certificates
+        import hmac
+
+        got = b""
+        if der is not None:
+            name = _DIGESTS[len(self.fingerprint)]
+            got = hashlib.new(name, der, usedforsecurity=name == "sha256").digest()
         if not hmac.compare_digest(got, self.fingerprint):
             raise ServerFingerprintMismatch(self.fingerprint, got, host, port)

@@ -23,8 +23,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 from anyio.streams.tls import TLSAttribute
@@ -50,8 +49,7 @@ _Waiter = Waiter[ConnectionKey, HTTPConnection]
 _Outcome = Grant[HTTPConnection] | Dial[ConnectionKey, HTTPConnection] | Closed
 
 
-@dataclass(frozen=True, slots=True)
-class PoolOptions:
+class PoolOptions(NamedTuple):
     """How many connections there may be, and for how long (aiohttp's names; seconds).
 
     Args:
@@ -67,8 +65,7 @@ class PoolOptions:
     force_close: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PoolStats:
+class PoolStats(NamedTuple):
     """How many connections and calls are in which state.
 
     Args:

@@ -46,7 +46,7 @@ class Dial(Generic[K, C]):
     slot: Slot[K, C]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Closed:
     """The pool was closed: there is nothing to be had."""
 

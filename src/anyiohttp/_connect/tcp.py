@@ -16,7 +16,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import anyio
 from anyio.abc import TaskGroup
@@ -45,8 +45,7 @@ _UNDER_WAY = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TCPOptions:
+class TCPOptions(NamedTuple):
     """How TCP connections are made; `dialing.DialOptions` says what each means."""
 
     local_addr: tuple[str, int] | None = None

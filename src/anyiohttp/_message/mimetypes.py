@@ -7,7 +7,6 @@ Called by: the payloads, and users, by the name `parse_mimetype`.
 
 from __future__ import annotations
 
-import mimetypes
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
@@ -68,6 +67,8 @@ def charset_of(content_type: str) -> str | None:
 
 def guess_content_type(filename: str, default: str = OCTET_STREAM) -> str:
     """Return the media type that the system associates with a file's name."""
+    import mimetypes  # reads the system's tables
+
     if sys.version_info >= (3, 13):
         guessed = mimetypes.guess_file_type(filename)[0]
     else:

@@ -8,7 +8,6 @@ Called by: ``formdata``; the registry's users; users.
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -82,6 +81,8 @@ class MultipartWriter(Payload):
 
     def __init__(self, subtype: str = "mixed", boundary: str | None = None) -> None:
         if boundary is None:
+            import uuid
+
             boundary = uuid.uuid4().hex
         if re.fullmatch(_BOUNDARY, boundary) is None:
             raise InvalidRequestError(f"invalid multipart boundary {boundary!r}")

@@ -17,10 +17,9 @@ import json
 import re
 import warnings
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from multidict import CIMultiDictProxy
 from yarl import URL
@@ -56,8 +55,7 @@ def _utf8(response: ClientResponse, body: bytes) -> str:
 _BODY_LIMITS = BodyLimits()
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseOptions:
+class ResponseOptions(NamedTuple):
     """How responses are read; the same for many of them.
 
     Args:

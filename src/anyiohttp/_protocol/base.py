@@ -73,8 +73,7 @@ class BodySource(Protocol):
 Body = bytes | BodySource | None
 
 
-@dataclass(frozen=True, slots=True)
-class MessageLimits:
+class MessageLimits(NamedTuple):
     """How much of a peer's head is accepted (aiohttp's names and defaults).
 
     Args:
@@ -86,6 +85,9 @@ class MessageLimits:
     max_line_size: int = 8190
     max_field_size: int = 8190
     max_headers: int = 128
+
+
+_LIMITS = MessageLimits()
 
 
 @dataclass(slots=True, eq=False)
@@ -124,7 +126,7 @@ class RequestHead:
     expect_continue: bool = False
     upgrade: bool = False
     read_until_eof: bool = True
-    limits: MessageLimits = MessageLimits()
+    limits: MessageLimits = _LIMITS
     protocol: str | None = None
 
 

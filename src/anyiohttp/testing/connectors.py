@@ -7,7 +7,6 @@ Called by: `MemoryNetwork.connector`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Unpack
 
 from .._connect.connectors import TCPConnector, TCPSettings
@@ -29,5 +28,5 @@ class MemoryConnector(TCPConnector):
 
     def __init__(self, connect: Connect, **settings: Unpack[TCPSettings]) -> None:
         super().__init__(**settings)
-        self._dial_options = replace(self._dial_options, connect=connect)
+        self._dial_options = self._dial_options._replace(connect=connect)
         self._dialer = Dialer(self._dial_options)
