@@ -143,7 +143,8 @@ class RequestContext(Coroutine[object, object, R], Generic[R]):
     async def __aenter__(self) -> R:
         if self._block is not None:
             return await self._enter_with(self._block)
-        self._response = response = await self
+        # Awaited itself, not through `__await__`: what each turn of the loop passes is one less.
+        self._response = response = await self._coroutine
         # The response is told that a block will release it.
         await response.__aenter__()
         return response
@@ -151,7 +152,7 @@ class RequestContext(Coroutine[object, object, R], Generic[R]):
     async def _enter_with(self, block: BlockTasks) -> R:
         await block.enter()
         try:
-            self._response = response = await self
+            self._response = response = await self._coroutine
             await response.__aenter__()
         except BaseException:
             await block.exit()

@@ -174,7 +174,7 @@ class ClientSession(OpensConversations):
             reading=reading,
             limits=MessageLimits(max_line_size, max_field_size, max_headers),
             middlewares=tuple(middlewares),
-            version=HttpVersion(*version),
+            version=HTTP_11 if version == HTTP_11 else HttpVersion(*version),
             response_class=response_class,
         )
         self._json_serialize = json_serialize

@@ -72,6 +72,12 @@ def encode_text(text: str, encoder: codecs.IncrementalEncoder, final: bool = Fal
         raise InvalidRequestError(f"text of a body does not fit its charset: {exc}") from exc
 
 
+def _encode_whole(text: str, encoding: str) -> bytes:
+    if encoding == "utf-8" and type(text) is str and text.isascii():
+        return text.encode()  # what JSON always is, without looking for a codec
+    return encode_text(text, text_encoder(encoding), final=True)
+
+
 class _MemoryPayload(Payload):
     """A body that is cut out of memory by offsets, so that it can be had any number of times."""
 
@@ -173,7 +179,7 @@ class StringPayload(BytesPayload):
         encoding: str | None = None,
     ) -> None:
         encoding, content_type = text_settings(encoding, content_type)
-        data = encode_text(value, text_encoder(encoding), final=True)
+        data = _encode_whole(value, encoding)
         super().__init__(data, headers, content_type, filename, encoding)
 
 
@@ -241,7 +247,7 @@ class JsonPayload(BytesPayload):
         headers: PayloadHeaders | None = None,
         filename: str | None = None,
     ) -> None:
-        data = encode_text(dumps(value), text_encoder(encoding), final=True)
+        data = _encode_whole(dumps(value), encoding)
         super().__init__(data, headers, content_type, filename, encoding)
 
 

@@ -108,6 +108,21 @@ class LengthBody(FramedBody):
             )
 
 
+class WholeBody(FramedBody):
+    """A body that came to the byte together with its head: only that, once, is it fed.
+
+    It has no state: one does for all.
+    """
+
+    __slots__ = ()
+
+    def feed(self, data: bytes) -> bytes:
+        return data
+
+
+_WHOLE = WholeBody()
+
+
 class UntilEndBody(FramedBody):
     """A body that lasts until the connection ends."""
 
@@ -228,10 +243,18 @@ class ChunkedBody(FramedBody):
 _LENGTH = Delimiter.LENGTH
 
 
-def body_for(framing: ResponseFraming, limits: MessageLimits) -> FramedBody:
-    """Return a body that is read as ``framing`` says."""
+def body_for(framing: ResponseFraming, limits: MessageLimits, begun: int = -1) -> FramedBody:
+    """Return a body that is read as ``framing`` says.
+
+    Args:
+        framing: how it ends.
+        limits: how much is accepted of trailers.
+        begun: how many bytes it will be fed first, if that is known.
+    """
     delimiter = framing.delimiter
     if delimiter is _LENGTH:
+        if framing.length == begun:
+            return _WHOLE
         return LengthBody(framing.length)
     if delimiter is Delimiter.CHUNKED:
         return ChunkedBody(limits)

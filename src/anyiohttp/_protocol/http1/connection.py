@@ -135,12 +135,13 @@ class HTTP11Connection(HTTPConnection):
         head = parser.head
         assert head is not None
         framing = usual_framing(request, control, head)
+        rest = parser.rest
         exchange = HTTP11Exchange(
             self,
             wire.call,
             head,
-            body=body_for(framing, request.limits),
-            rest=parser.rest,
+            body=body_for(framing, request.limits, len(rest)),
+            rest=rest,
             reusable=sent and framing.keep_alive,
         )
         if not sent:
