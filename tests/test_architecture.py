@@ -378,11 +378,13 @@ def test_who_may_import(package: str, layers: set[str]) -> None:
 
 
 #: The public signatures name constants and types of `socket`, which opens none. Of asyncio the
-#: reader takes an error's name, for aiohttp's users; the fast path of sockets is asyncio's own.
+#: reader takes an error's name, for aiohttp's users; the fast paths of sockets are the loops' own.
 _SEEN_ELSEWHERE = {
     ("_message.reader", "asyncio"),
     ("_net.alarms", "asyncio"),
     ("_net.asyncio_streams", "asyncio"),
+    ("_net.trio_streams", "trio"),
+    ("_net.trio_turns", "trio"),
     ("_net.uvloop_streams", "asyncio"),
     ("abc", "socket"),
     ("testing.cancellation", "asyncio"),  # whose own ways to cancel are tried, too

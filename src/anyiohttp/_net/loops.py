@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from anyio.lowlevel import current_token
 
-__all__ = ("running_loop",)
+__all__ = ("on_trio", "running_loop")
 
 
 def running_loop() -> tuple[object, Callable[[], float]]:
@@ -36,3 +36,9 @@ def running_loop() -> tuple[object, Callable[[], float]]:
     # Where both are known, trio may be a guest of asyncio's loop.
     token = current_token()
     return token.native_token, token.backend_class.current_time
+
+
+def on_trio(loop: object) -> bool:
+    """Whether an event loop, as `running_loop` names it, is trio's."""
+    trio = sys.modules.get("trio")
+    return trio is not None and isinstance(loop, trio.lowlevel.TrioToken)

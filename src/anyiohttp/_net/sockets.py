@@ -12,6 +12,7 @@ import sys
 
 from anyio.lowlevel import current_token
 
+from .loops import on_trio, running_loop
 from .streams import SocketStream
 
 __all__ = ("open_stream", "socket_stream")
@@ -30,6 +31,10 @@ def socket_stream(sock: socket.socket) -> SocketStream:
         loop = watching_loop(current_token().native_token)
         if loop is not None:
             return AsyncioSocketStream(sock, loop)
+    if on_trio(running_loop()[0]):
+        from .trio_streams import TrioSocketStream
+
+        return TrioSocketStream(sock)
     return SocketStream(sock)
 
 

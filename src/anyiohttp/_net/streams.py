@@ -211,11 +211,14 @@ class SocketStream(NetworkStream):
         if self._closed:
             raise anyio.ClosedResourceError
         while True:
-            await anyio.wait_readable(self._socket)
+            await self._readable()
             try:
                 return self.receive_nowait(max_bytes)
             except anyio.WouldBlock:
                 continue
+
+    async def _readable(self) -> None:
+        await anyio.wait_readable(self._socket)
 
     def try_send(self, data: bytes | bytearray | memoryview) -> bool:
         if self._closed:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import anyio
 
+from .loops import on_trio
 from .streams import DeadlinePassed
 
 __all__ = ("Turn", "make_turn")
@@ -69,4 +70,8 @@ def make_turn(loop: object) -> Turn:
         from .alarms import AsyncioTurn
 
         return AsyncioTurn(loop)
+    if on_trio(loop):
+        from .trio_turns import TrioTurn
+
+        return TrioTurn()
     return AnyLoopsTurn()
