@@ -29,6 +29,7 @@ The tree (aiohttp's names and bases; ``+`` marks a second, built-in base)::
     │   ├── ContentDecodingError
     │   ├── BodySizeMismatchError
     │   ├── BodyTooLargeError
+    │   ├── ResponseAbandonedError                + RuntimeError
     │   └── MalformedMultipartError               + ValueError, RuntimeError
     ├── ClientResponseError
     │   ├── ClientHttpProxyError
@@ -128,6 +129,7 @@ __all__ = (
     "NonHttpUrlClientError",
     "NonHttpUrlRedirectClientError",
     "RedirectClientError",
+    "ResponseAbandonedError",
     "ServerConnectionError",
     "ServerDisconnectedError",
     "ServerFingerprintMismatch",
@@ -434,6 +436,18 @@ class ClientPayloadError(ClientError):
 
 class ContentDecodingError(ClientPayloadError):
     """The body is not what its Content-Encoding says, or is cut short inside it."""
+
+
+class ResponseAbandonedError(ClientPayloadError, RuntimeError):
+    """The session or its connector was closed before all of the body had arrived."""
+
+    @classmethod
+    def of(cls, host: str) -> ResponseAbandonedError:
+        """Return the error for a body from ``host``."""
+        return cls(
+            f"Connection closed: session or connector were closed before the body from {host} had "
+            "arrived; read it before that"
+        )
 
 
 class BodyTooLargeError(ClientPayloadError):

@@ -587,3 +587,24 @@ def test_no_field_breaks_the_jar(fields: list[str], domain: str, path: str) -> N
     header = sent(jar, "http://example.org/x/y")
     assert not set(header) & set("\0\r\n")
     assert len(list(jar)) <= len(jar)
+
+
+def test_the_view_of_what_is_stored_follows_the_jar(jar: CookieJar) -> None:
+    view = jar.cookies
+    assert (len(view), list(view)) == (0, [])
+    set_(jar, HTTP, "a=1; path=/x", "b=2; path=/x", "c=3; path=/")
+    assert set(view) == {("example.org", "/x"), ("example.org", "/")}
+    assert sorted(name for group in view.values() for name in group) == ["a", "b", "c"]
+    assert {key: list(group) for key, group in view.items()} == {
+        ("example.org", "/x"): ["a", "b"],
+        ("example.org", "/"): ["c"],
+    }
+    assert repr(dict(view)) in repr(view)
+    jar.clear()
+    assert view == {}
+
+
+@pytest.mark.parametrize("path", ["/ Max-Age=1", "/a b", "/a\tb"])
+def test_a_path_that_no_request_can_have_is_refused(path: str, jar: CookieJar) -> None:
+    set_(jar, HTTP, f"a=1; Path={path}; HttpOnly", "b=1; Path=/ ")
+    assert [morsel.key for morsel in jar] == ["b"]

@@ -528,6 +528,24 @@ async def test_a_session_closed_while_an_answer_is_awaited(
     assert len(errors) == 1
 
 
+async def test_a_session_closed_before_the_body_has_arrived(
+    scripted_server: StartScripted,
+) -> None:
+    async def half(peer: ScriptedPeer) -> None:
+        await peer.receive_head()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        await peer.wait_closed()
+
+    server = await scripted_server(half)
+    async with anyiohttp.ClientSession() as session:
+        response = await session.get(server.url)
+    for _ in range(2):
+        with pytest.raises(anyiohttp.ResponseAbandonedError, match="Connection closed") as caught:
+            await response.read()
+        assert isinstance(caught.value, RuntimeError)
+        assert server.url.host in str(caught.value)
+
+
 async def test_an_error_of_the_callers_own_body_comes_out_as_it_is(
     loopback: LoopbackServer,
 ) -> None:

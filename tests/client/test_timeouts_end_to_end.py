@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -270,6 +271,42 @@ async def test_total_runs_while_data_keeps_coming(loopback: LoopbackServer) -> N
             ):
                 await r.read()
         await is_usable(session, loopback.url / "get")
+
+
+async def test_total_runs_while_what_is_at_hand_is_read(scripted_server: StartScripted) -> None:
+    async def a_thousand_of_two(peer: ScriptedPeer) -> None:
+        await peer.receive_head()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + b"*" * 1000)
+        await peer.wait_closed()
+
+    server = await scripted_server(then_good(a_thousand_of_two))
+    timeout = anyiohttp.ClientTimeout(total=0.3)
+    async with one_at_a_time() as session:
+        async with session.get(server.url, timeout=timeout) as r:
+            assert await r.content.read(1) == b"*"
+            deadline = time.monotonic() + 0.3
+            while time.monotonic() <= deadline:
+                await anyio.sleep(0.05)
+            with times_out(anyiohttp.ServerTimeoutError, "total", host_of(server.url), seconds=0.3):
+                for _ in range(100):
+                    await r.content.read(1)
+            assert r.closed
+            with pytest.raises(anyiohttp.ServerTimeoutError):
+                await r.content.read(1)
+        await is_usable(session, server.url)
+
+
+async def test_what_has_arrived_can_be_read_after_the_total(loopback: LoopbackServer) -> None:
+    async with anyiohttp.ClientSession() as session:
+        timeout = anyiohttp.ClientTimeout(total=0.3)
+        async with session.get(loopback.url / "get", timeout=timeout) as r:
+            assert len(await r.content.read(1)) == 1
+            assert r.closed  # all of it is here
+            deadline = time.monotonic() + 0.3
+            while time.monotonic() <= deadline:
+                await anyio.sleep(0.05)
+            got = [await r.content.read(1) for _ in range(r.content.total_bytes - 1)]
+    assert b"".join(got).endswith(b"}")
 
 
 async def test_total_is_for_the_whole_chain_of_redirects(scripted_server: StartScripted) -> None:

@@ -705,6 +705,34 @@ async def test_receiving_after_the_peer_has_closed_answers_it() -> None:
         assert websocket.close_code == 1001
 
 
+async def test_several_tasks_close() -> None:
+    """The one that receives is told that all is over, as by aiohttp."""
+
+    async def script(peer: Peer) -> None:
+        await receive_frame(peer)
+        await peer.stall()
+
+    async with serving(script) as session:
+        websocket = await session.ws_connect(URL, timeout=ClientWSTimeout(ws_close=0.2))
+        got: list[WSMessage] = []
+        closed: list[bool] = []
+        async with anyio.create_task_group() as tasks:
+
+            async def receive() -> None:
+                got.append(await websocket.receive())
+
+            async def close() -> None:
+                closed.append(await websocket.close())
+
+            tasks.start_soon(receive)
+            await anyio.wait_all_tasks_blocked()
+            async with anyio.create_task_group() as closers:
+                closers.start_soon(close)
+                closers.start_soon(close)
+        assert got == [CLOSED]
+        assert sorted(closed) == [False, True]
+
+
 async def test_another_task_closes() -> None:
     """The one that receives is told at once, whether the peer answers or not."""
     told: list[Frame] = []

@@ -141,16 +141,6 @@ _REFUSED_PROXY = "a proxy URL that cannot be used is refused before anything is 
 
 DIFFERENCES: tuple[Difference, ...] = (
     Difference(
-        "bodies_in.read_is_repeatable",
-        "read after the block",
-        "ClientConnectionError",
-        "no error",
-        "what was read inside the block can be had again by read(), as by text() and json()",
-    ),
-    Difference(
-        "bodies_in.read_is_repeatable", "read after the block, *", ANY, NOTHING, "see above"
-    ),
-    Difference(
         "bodies_in.a_line_that_is_too_long",
         "session's limit",
         "LineTooLong",
@@ -204,16 +194,6 @@ DIFFERENCES: tuple[Difference, ...] = (
         ["application/octet-stream"],
         NOTHING,
         _NO_CONTENT,
-    ),
-    Difference(
-        "bodies_out.files",
-        "request 2 content-length",
-        ["50000"],
-        NOTHING,
-        "a text file may give other bytes than are on disk: line ends and charset",
-    ),
-    Difference(
-        "bodies_out.files", "request 2 transfer-encoding", NOTHING, ["chunked"], "see above"
     ),
     Difference("bodies_out.a_file_in_a_form", "request * content-length", ANY, ANY, _WHATWG),
     Difference("bodies_out.a_file_in_a_form", "request * body", ANY, ANY, _WHATWG),

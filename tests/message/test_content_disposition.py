@@ -27,6 +27,11 @@ WELL_FORMED = [
     ('attachment; filename="/etc/x"', "attachment", {"filename": "etc/x"}),
     (r'attachment; filename="\\\\x"', "attachment", {"filename": "x"}),
     ('form-data; name="f"; filename=""', "form-data", {"name": "f", "filename": ""}),
+    (  # quotes inside of quotes that nobody escaped
+        r'attachment; foo=""\";filename="foo.html"',
+        "attachment",
+        {"foo": '"\\', "filename": "foo.html"},
+    ),
     ("attachment; foo=bar; x=y", "attachment", {"foo": "bar", "x": "y"}),
     (
         "attachment; filename*=UTF-8''foo-%c3%a4-%e2%82%ac.html",

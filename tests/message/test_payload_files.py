@@ -232,6 +232,41 @@ async def test_text_files_are_transcoded(encoding: str | None, tmp_path: Path) -
     await payload.aclose()
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-be", "utf-16", "shift-jis"])
+async def test_text_files_in_the_charset_asked_for_go_out_as_on_disk(
+    encoding: str, tmp_path: Path
+) -> None:
+    """Their size is known, since not a byte is other: not a line end, nor a byte-order mark."""
+    data = "日本語\r\ntext\n".encode(encoding) * 20_000
+    path = tmp_path / "text"
+    path.write_bytes(data)
+    payload = get_payload(path.open(encoding=encoding), encoding=encoding.upper())
+    assert payload.size == len(data)
+    for _ in range(2):
+        assert b"".join(await collect(payload)) == data
+        await payload.rewind()
+    await payload.aclose()
+
+
+async def test_text_that_was_written_and_is_sent(tmp_path: Path) -> None:
+    file = (tmp_path / "text").open("w+", encoding="utf-8")
+    file.write("é")
+    file.seek(0)
+    payload = get_payload(file)
+    assert payload.size == 2
+    assert await payload.as_bytes() == "é".encode()
+    await payload.aclose()
+
+
+async def test_text_whose_errors_are_to_be_replaced_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(b"a\xff")
+    payload = get_payload(path.open(encoding="utf-8", errors="replace"))
+    assert payload.size is None
+    assert await payload.as_bytes() == "a\ufffd".encode()
+    await payload.aclose()
+
+
 async def test_text_files_start_at_their_position(tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_text("é\nè\n", encoding="utf-8")

@@ -477,8 +477,10 @@ async def test_a_body_that_had_arrived_is_gone_after_the_block_too() -> None:
 async def test_a_body_read_inside_stays() -> None:
     response, _ = respond(b"ab")
     async with response:
-        await response.read()
+        assert await response.read() == await response.read() == b"ab"
     assert await response.text() == "ab"
+    with pytest.raises(ClientConnectionError, match="Connection closed"):
+        await response.read()
 
 
 @pytest.mark.parametrize("name", ["release", "close"])

@@ -108,6 +108,7 @@ class Conversation:
         seconds = manners.heartbeat
         self._heartbeat = Heartbeat(seconds, anyio.current_time()) if seconds else None
         self._closing = False
+        self._insisted = False
         self._waiting = False
         self._receiver_left: anyio.Event | None = None
 
@@ -198,7 +199,8 @@ class Conversation:
             message = connection.next_message()
             if message is not None:
                 return message
-        return WS_CLOSING_MESSAGE
+        # As in aiohttp: who receives while several close is told that all is over.
+        return WS_CLOSED_MESSAGE if self._insisted else WS_CLOSING_MESSAGE
 
     def _waited_in_vain(self, seconds: float, *, limited: bool) -> None:
         """A wait has ended because it was interrupted, or by the one limit or the other."""
@@ -256,6 +258,7 @@ class Conversation:
     async def close(self, code: int, message: bytes | str) -> bool:
         """Close on both sides (see `ClientWebSocketResponse.close`)."""
         if self.closed:
+            self._insisted = self._closing
             return False
         self.closed = True
         try:

@@ -15,7 +15,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    ValuesView,
+)
 from http.cookies import BaseCookie, Morsel, SimpleCookie
 from pathlib import Path
 from types import MappingProxyType
@@ -62,6 +70,40 @@ _CODEC = SimpleCookie()
 def _now() -> float:
     # Looked up at each call, so that a test which turns `time.time` is obeyed.
     return time.time()
+
+
+class _CookiesView(Mapping[tuple[str, str], SimpleCookie]):
+    """What a jar holds at the time of asking, by domain and path."""
+
+    def __init__(self, jar: Iterable[Morsel[str]]) -> None:
+        self._jar = jar
+
+    def _now(self) -> dict[tuple[str, str], SimpleCookie]:
+        shown: dict[tuple[str, str], SimpleCookie] = {}
+        for morsel in self._jar:
+            group = shown.setdefault((morsel["domain"], morsel["path"]), SimpleCookie())
+            dict.__setitem__(group, morsel.key, morsel)
+        return shown
+
+    def __getitem__(self, key: tuple[str, str]) -> SimpleCookie:
+        return self._now()[key]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._now())
+
+    def __len__(self) -> int:
+        return len(self._now())
+
+    def __repr__(self) -> str:
+        return repr(self._now())
+
+    # Mapping's own would ask once for each key.
+
+    def items(self) -> ItemsView[tuple[str, str], SimpleCookie]:
+        return self._now().items()
+
+    def values(self) -> ValuesView[SimpleCookie]:
+        return self._now().values()
 
 
 class CookieJar(AbstractCookieJar):
@@ -115,12 +157,8 @@ class CookieJar(AbstractCookieJar):
 
     @property
     def cookies(self) -> Mapping[tuple[str, str], SimpleCookie]:
-        """What is stored, by domain and path; a view made for this call."""
-        shown: dict[tuple[str, str], SimpleCookie] = {}
-        for morsel in self:
-            group = shown.setdefault((morsel["domain"], morsel["path"]), SimpleCookie())
-            dict.__setitem__(group, morsel.key, morsel)
-        return MappingProxyType(shown)
+        """What is stored, by domain and path; a view that follows the jar."""
+        return MappingProxyType(_CookiesView(self))
 
     @property
     def host_only_cookies(self) -> frozenset[tuple[str, str, str]]:
@@ -277,6 +315,9 @@ class CookieJar(AbstractCookieJar):
         check_cookie_pair(cookie.name, cookie.value)
         domain, host_only = scope(cookie.domain, origin.host)
         path = cookie.path or default_path(origin.path)
+        if " " in path or "\t" in path:
+            # As where a semicolon was forgotten: `Path=/ Max-Age=1`. No request has such a path.
+            raise RefusedCookieError("its Path has white space")
         if cookie.secure and not origin.secure:
             raise RefusedCookieError("Secure from an insecure origin")
         prefix = cookie.name.lower()

@@ -201,7 +201,8 @@ class ClientWebSocketResponse(Generic[DecodeText]):
 
         A CLOSE is returned once, and answered unless ``autoclose=False``. What breaks a rule is
         answered by closing and returned as an ERROR. When another task closes meanwhile, CLOSING is
-        returned; once all is over, or the connection has failed, CLOSED (see `exception`).
+        returned (CLOSED if several do); once all is over, or the connection has failed, CLOSED (see
+        `exception`).
 
         Args:
             timeout: seconds; by default `ClientWSTimeout.ws_receive`.

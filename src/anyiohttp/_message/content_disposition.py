@@ -11,6 +11,7 @@ saves a file under it must still reduce it to a bare name.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -26,6 +27,8 @@ __all__ = (
     "content_disposition_filename",
     "parse_content_disposition",
 )
+
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 class BadContentDispositionHeader(RuntimeWarning):
@@ -60,32 +63,42 @@ def parse_content_disposition(header: str | None) -> tuple[str | None, dict[str,
     """
     if not header:
         return None, {}
-    kind, *items = split_unquoted(header, ";")
-    kind = kind.strip()
-    if not is_token(kind):
-        warnings.warn(BadContentDispositionHeader(header), stacklevel=2)
-        return None, {}
+    # Some senders do not escape the quotes inside of quotes: then every semicolon separates.
+    for parts, strict in ((split_unquoted(header, ";"), True), (header.split(";"), False)):
+        kind, *items = parts
+        complaints: list[Warning] = []
+        parameters = _parse_items(items, header, complaints, strict=strict)
+        if parameters is not None and is_token(kind.strip()):
+            for complaint in complaints:
+                warnings.warn(complaint, stacklevel=2)
+            return kind.strip().lower(), parameters
+    warnings.warn(BadContentDispositionHeader(header), stacklevel=2)
+    return None, {}
+
+
+def _parse_items(
+    items: list[str], header: str, complaints: list[Warning], *, strict: bool
+) -> dict[str, str] | None:
+    """Return the parameters, complaining of those that were left out; ``None`` if malformed."""
     parameters: dict[str, str] = {}
     for item in items:
         if not item:  # a trailing semicolon
-            warnings.warn(BadContentDispositionHeader(header), stacklevel=2)
+            complaints.append(BadContentDispositionHeader(header))
             continue
         name, equals, value = item.partition("=")
         name, value = name.lower().strip(), value.lstrip()
         if not equals or name in parameters:
-            warnings.warn(BadContentDispositionHeader(header), stacklevel=2)
-            return None, {}
+            return None
         parsed = _parse_special(name, value)
         if parsed is None and _is_plain(name):
-            parsed = _parse_plain(value)
+            parsed = _parse_plain(value, strict=strict)
             if parsed is None:
-                warnings.warn(BadContentDispositionHeader(header), stacklevel=2)
-                return None, {}
+                return None
         if parsed is None:
-            warnings.warn(BadContentDispositionParam(item), stacklevel=2)
+            complaints.append(BadContentDispositionParam(item))
             continue
         parameters[name] = parsed
-    return kind.lower(), parameters
+    return parameters
 
 
 def _is_continued(name: str) -> bool:
@@ -111,9 +124,9 @@ def _parse_special(name: str, value: str) -> str | None:
     return None
 
 
-def _parse_plain(value: str) -> str | None:
+def _parse_plain(value: str, *, strict: bool) -> str | None:
     stripped = value.rstrip()
-    if is_quoted(stripped):
+    if _QUOTED.fullmatch(stripped) if strict else is_quoted(stripped):
         return unescape(stripped[1:-1].lstrip("\\/"))
     return value if is_token(value) else None
 

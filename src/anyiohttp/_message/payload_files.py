@@ -5,8 +5,10 @@ Must not know: who sends the bytes.
 Called by: the registry; ``formdata`` asks `is_file` and `guess_filename`.
 
 A file is sent from the position it has when it is given as a body. Its size is known if it is a
-regular file opened in binary mode, or a ``SpooledTemporaryFile``; a decompressing file (gzip), a
-pipe and a text file (whose newlines and charset may be translated) are of unknown size.
+regular file opened in binary mode, or a ``SpooledTemporaryFile``. A file opened as text, at its
+beginning, in the charset in which it is to be sent goes out as it is on disk, line ends included,
+so its size is known too. A decompressing file (gzip), a pipe and any other text file are of unknown
+size.
 
 As in aiohttp 3.14, the body closes the file when it was sent, whether that succeeded or not;
 redirects and resends before that go back to the starting position. ``BytesIO`` and ``StringIO`` are
@@ -27,7 +29,7 @@ import stat
 import threading
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeGuard, TypeVar
 
 from anyio import CancelScope, CapacityLimiter, to_thread
 
@@ -229,6 +231,8 @@ class IOBasePayload(Payload):
         self._endless = descriptor is not None and not stat.S_ISREG(os.fstat(descriptor).st_mode)
         self._start = None if self._endless else _start_of(value)
         self._size = None if self._start is None else _size_of(value, self._start)
+        #: Whether a text file goes out as it is on disk, since that is what was asked for.
+        self._as_on_disk = False
         self._shared = _ThreadsideFile(value)
         self._begun = False
         self._ended = False
@@ -273,6 +277,8 @@ class IOBasePayload(Payload):
         amount = FILE_BLOCK
         if self._size is not None and self._size - self._given <= FILE_BLOCK:
             amount = self._size - self._given + 1  # one more, to notice a file that grew
+        if self._as_on_disk:
+            file = file.buffer
         read = getattr(file, "read1", file.read) if self._endless else file.read
         while True:
             data = read(amount)
@@ -328,6 +334,16 @@ class IOBasePayload(Payload):
             raise
 
 
+def _is_encoded_in(file: IO[str], encoding: str) -> TypeGuard[io.TextIOWrapper]:
+    """Whether a file opened for text is in the charset that it is to be sent in."""
+    if type(file) is not io.TextIOWrapper or file.errors != "strict":
+        return False
+    try:
+        return codecs.lookup(file.encoding).name == codecs.lookup(encoding).name
+    except LookupError:
+        return False  # told by whoever encodes
+
+
 class BufferedReaderPayload(IOBasePayload):
     """A file opened in binary mode."""
 
@@ -349,6 +365,10 @@ class TextIOPayload(IOBasePayload):
     ) -> None:
         encoding, content_type = text_settings(encoding, content_type)
         super().__init__(value, disposition, headers, content_type, filename, encoding)
+        if self._start == 0 and _is_encoded_in(value, encoding):
+            value.flush()
+            self._size = _size_of(value.buffer, 0)
+            self._as_on_disk = self._size is not None
 
 
 PAYLOAD_REGISTRY.register(TextIOPayload, (io.TextIOWrapper, io.TextIOBase))

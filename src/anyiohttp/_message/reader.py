@@ -17,10 +17,11 @@ is the one exception).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from io import BytesIO
 from typing import NoReturn
 
+from .iterators import AsyncStreamIterator, ChunkTupleAsyncStreamIterator
 from .sources import ByteSource, DecodedSource, FedSource
 
 __all__ = (
@@ -36,43 +37,10 @@ DEFAULT_LIMIT = 2**18
 #: Stands for no lines at hand; never written to.
 _NO_LINES = BytesIO()
 
+#: Between so many reads from the buffer the clock is looked at once.
+_READS_UNWATCHED = 16
+
 _ALREADY_WAITING = "read called while another coroutine is already waiting for incoming data"
-
-
-class AsyncStreamIterator:
-    """Iterates over what a read function returns, until it returns nothing."""
-
-    __slots__ = ("_read",)
-
-    def __init__(self, read: Callable[[], Awaitable[bytes]]) -> None:
-        self._read = read
-
-    def __aiter__(self) -> AsyncStreamIterator:
-        return self
-
-    async def __anext__(self) -> bytes:
-        data = await self._read()
-        if not data:
-            raise StopAsyncIteration
-        return data
-
-
-class ChunkTupleAsyncStreamIterator:
-    """Iterates over what ``readchunk`` returns."""
-
-    __slots__ = ("_readchunk",)
-
-    def __init__(self, readchunk: Callable[[], Awaitable[tuple[bytes, bool]]]) -> None:
-        self._readchunk = readchunk
-
-    def __aiter__(self) -> ChunkTupleAsyncStreamIterator:
-        return self
-
-    async def __anext__(self) -> tuple[bytes, bool]:
-        chunk = await self._readchunk()
-        if chunk == (b"", False):
-            raise StopAsyncIteration
-        return chunk
 
 
 class StreamReader:
@@ -91,6 +59,7 @@ class StreamReader:
         loop: accepted for aiohttp's sake and not used.
         source: asked for bytes when somebody reads, instead of `feed_data`.
         on_end: called once, when the source has ended, failed or was cancelled.
+        watch: called now and then while the buffer alone is read; what it raises fails the stream.
     """
 
     def __init__(
@@ -102,6 +71,7 @@ class StreamReader:
         loop: object = None,
         source: ByteSource | None = None,
         on_end: Callable[[], None] | None = None,
+        watch: Callable[[], None] | None = None,
     ) -> None:
         del protocol, timer, loop
         self._feed: FedSource | None = None
@@ -110,6 +80,8 @@ class StreamReader:
         self._source = source
         self._limit = limit
         self._on_end = on_end
+        self._watch = watch
+        self._unwatched = 0
         self._buffer = bytearray()
         self._lines = _NO_LINES  # whole lines from the front of the buffer, as far as not read
         self._lines_end = 0
@@ -295,10 +267,22 @@ class StreamReader:
             data = bytes(self._buffer)
             self._buffer.clear()
             return data
+        self._unwatched += 1
+        if self._unwatched >= _READS_UNWATCHED:
+            self._look_at_the_clock()
         with memoryview(self._buffer) as view:
             data = bytes(view[:count])
         del self._buffer[:count]
         return data
+
+    def _look_at_the_clock(self) -> None:
+        self._unwatched = 0
+        if self._watch is not None:
+            try:
+                self._watch()
+            except Exception as exc:
+                self._fail(exc)
+                raise
 
     def _check(self) -> None:
         """Begin a read other than of lines."""

@@ -319,7 +319,13 @@ class ClientResponse(HeaderFields):
             except ContentDecodingError as exc:
                 failure = exc
             limit = self._options.read_bufsize
-            self._content = StreamReader(None, limit, source=source, on_end=self._end)
+            self._content = StreamReader(
+                None,
+                limit,
+                source=source,
+                on_end=self._end,
+                watch=self._exchange.raise_if_overdue,
+            )
             if failure is not None:
                 self._content.set_exception(failure)  # for who reads, not for who releases
         return self._content
@@ -363,7 +369,7 @@ class ClientResponse(HeaderFields):
         return True
 
     async def read(self) -> bytes:
-        """Return the whole body; the same again when it is called again.
+        """Return the whole body; the same again when it is called again, until it is released.
 
         After a part of it was taken from `content`, it is the rest.
 
@@ -376,6 +382,8 @@ class ClientResponse(HeaderFields):
 
         Any of them, and a cancellation, ends the exchange.
         """
+        if self._released and self._body is not None:
+            raise ClientConnectionError("Connection closed")
         if self._body is None and not self._take_whole():
             content = self.content
             if content.consumed:
@@ -424,7 +432,7 @@ class ClientResponse(HeaderFields):
 
         Raises also as `read`; cancellation as there.
         """
-        body = await self.read()
+        body = await self.read() if self._body is None or not self._released else self._body
         return body.decode(encoding or self.get_encoding(), errors)
 
     async def json(
@@ -448,7 +456,7 @@ class ClientResponse(HeaderFields):
 
         Raises also as `read`; cancellation as there.
         """
-        body = await self.read()
+        body = await self.read() if self._body is None or not self._released else self._body
         if content_type:
             self._insist_on(content_type)
         stripped = body.strip()

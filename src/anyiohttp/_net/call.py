@@ -11,7 +11,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from .deadlines import DEFAULT_TIMEOUT, ClientTimeout, Phase
+from .deadlines import DEFAULT_TIMEOUT, ClientTimeout, Phase, timeout_error
 from .loops import running_loop
 
 __all__ = ("Call", "Observer")
@@ -98,6 +98,15 @@ class Call:
     def limit(self, phase: Phase) -> float:
         """Return the phase's limit in seconds; 0 if there is none."""
         return getattr(self.timeout, phase.value) or 0
+
+    def raise_if_overdue(self) -> None:
+        """Hold the call to its total where it goes on without waiting.
+
+        Raises:
+            ServerTimeoutError: its time is over.
+        """
+        if self._total_deadline != math.inf and self._clock() >= self._total_deadline:
+            raise timeout_error(self, _TOTAL)
 
     def next_deadline(self, phase: Phase) -> tuple[float, Phase]:
         """Return when a wait in this phase must end, and whose limit that is."""

@@ -206,6 +206,14 @@ class Exchange(ABC):
         end; ``None`` if `receive` would have to wait.
         """
 
+    def raise_if_overdue(self) -> None:  # noqa: B027 - an exchange need not have limits
+        """Hold the exchange to its call's total while its body is read from a buffer.
+
+        Raises:
+            ServerTimeoutError: the time is over before the response has arrived. The exchange has
+                ended.
+        """
+
     @abstractmethod
     def release(self) -> None:
         """End the exchange now, without waiting. See the class for what becomes of the connection.

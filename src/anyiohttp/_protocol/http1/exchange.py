@@ -20,6 +20,7 @@ from ...exceptions import (
     ClientConnectionError,
     ClientError,
     ClientPayloadError,
+    ResponseAbandonedError,
     ServerTimeoutError,
 )
 from ..base import Exchange, RawHeaders, ResponseHead
@@ -39,6 +40,11 @@ class Occupied(Protocol):
     @property
     def stream(self) -> NetworkStream:
         """The stream."""
+        ...
+
+    @property
+    def capacity(self) -> int:
+        """0 if the connection was closed on our side."""
         ...
 
     def exchange_ended(self, *, reusable: bool) -> None:
@@ -132,6 +138,14 @@ class HTTP11Exchange(Exchange):
             return self._after_the_last()
         return None
 
+    def raise_if_overdue(self) -> None:
+        if self.stream is None:
+            return
+        try:
+            self._call.raise_if_overdue()
+        except ServerTimeoutError as exc:
+            self._receive_failed(exc)
+
     def release(self) -> None:
         if self.stream is None:
             return
@@ -181,6 +195,7 @@ class HTTP11Exchange(Exchange):
 
     def _receive_failed(self, exc: BaseException) -> NoReturn:
         """End the exchange, and say what happened in the words of a body."""
+        closed_here = self._connection.capacity == 0
         self._end(reusable=False)
         if self._released and isinstance(exc, ClientConnectionError):
             # Another task released it while we waited.
@@ -188,6 +203,9 @@ class HTTP11Exchange(Exchange):
         if isinstance(exc, ServerTimeoutError):
             self._failure = ClientPayloadError(str(exc))
             raise exc
+        if closed_here and isinstance(exc, ClientConnectionError):
+            self._failure = ResponseAbandonedError.of(self._call.host)
+            raise self._failure from exc
         if isinstance(exc, ParseError | ClientConnectionError):
             self._failure = self._payload_error(exc)
             raise self._failure from exc

@@ -210,7 +210,8 @@ class HTTP2Connection(HTTPConnection):
 
     def abort(self) -> None:
         self.capacity = 0
-        self.wire.lost(Failure("is not connected any more: the connection was closed", lost=True))
+        reason = "is not connected any more: the connection was closed"
+        self.wire.lost(Failure(reason, lost=True, closed_here=True))
         self.stream.abort()
         self._changed()
 

@@ -102,6 +102,14 @@ class HTTP2Exchange(Exchange):
             return self._after_the_last()
         return None
 
+    def raise_if_overdue(self) -> None:
+        if self._state.closed or self._state.remote_ended:
+            return
+        try:
+            self._call.raise_if_overdue()
+        except ServerTimeoutError as exc:
+            self._wait_failed(exc)
+
     def release(self) -> None:
         state = self._state
         if state.closed or self._taken:

@@ -8,7 +8,12 @@ Called by: ``connection``, ``exchange``, ``upload`` and ``tunnel``.
 from __future__ import annotations
 
 from ..._net.failures import connection_failure
-from ...exceptions import ClientConnectionError, ClientPayloadError, ServerDisconnectedError
+from ...exceptions import (
+    ClientConnectionError,
+    ClientPayloadError,
+    ResponseAbandonedError,
+    ServerDisconnectedError,
+)
 from ..base import RequestHead
 from ..malformed import malformed_response
 from .streams import Failure
@@ -43,6 +48,8 @@ def failure_of_body(failure: Failure, host: str) -> Exception:
     """
     if failure.upload is not None:
         return failure.upload
+    if failure.closed_here:
+        return ResponseAbandonedError.of(host)
     error = ClientPayloadError(f"the body from {host} broke off: {host} {failure.reason}")
     if failure.cause is not None:
         cause = _of_connection(failure, host)

@@ -192,6 +192,7 @@ class Failure:
         lost: whether the connection was lost, not this stream alone.
         cause: the exception that ended the connection, if one did.
         upload: what the request's body raised, if that is why.
+        closed_here: whether the connection was closed on our side.
     """
 
     reason: str
@@ -200,6 +201,7 @@ class Failure:
     lost: bool = False
     cause: Exception | None = None
     upload: Exception | None = None
+    closed_here: bool = False
 
 
 class Waiter:
