@@ -12,7 +12,13 @@ import pytest
 from anyio.lowlevel import checkpoint
 from h2.settings import SettingCodes
 
-from anyiohttp import ClientSession, ClientTimeout, SocketTimeoutError
+from anyiohttp import (
+    ClientSession,
+    ClientTimeout,
+    ResponseAbandonedError,
+    ServerTimeoutError,
+    SocketTimeoutError,
+)
 from anyiohttp.testing import HTTP2Peer, Listener, MemoryNetwork, Peer, Request, Response
 from anyiohttp.testing.server.messages import Send
 
@@ -186,3 +192,38 @@ async def test_a_connection_is_kept_as_full_as_it_may_be() -> None:
                     tasks.start_soon(fetch)
     assert (listener.connections, listener.requests) == (1, 1000)
     assert crowds == [10] * 100
+
+
+async def begun(send: Send) -> None:
+    await send(b"*" * 1000)
+    await anyio.sleep_forever()
+
+
+async def test_total_runs_while_what_is_at_hand_is_read() -> None:
+    async def handler(request: Request) -> Response:
+        return Response(200, writer=begun)
+
+    async with (
+        serving(handler) as (session, _),
+        session.get("/", timeout=ClientTimeout(total=0.3)) as response,
+    ):
+        assert await response.content.read(1) == b"*"
+        deadline = time.monotonic() + 0.3
+        while time.monotonic() <= deadline:
+            await anyio.sleep(0.05)
+        with pytest.raises(ServerTimeoutError, match="total"):
+            for _ in range(100):
+                await response.content.read(1)
+        assert response.closed
+
+
+async def test_a_session_closed_before_the_body_has_arrived() -> None:
+    async def handler(request: Request) -> Response:
+        return Response(200, writer=begun)
+
+    async with serving(handler) as (session, _):
+        response = await session.get("/")
+        assert len(await response.content.readexactly(1000)) == 1000
+        await session.close()
+        with pytest.raises(ResponseAbandonedError, match="Connection closed"):
+            await response.content.readany()
