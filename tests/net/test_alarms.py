@@ -8,6 +8,7 @@ import weakref
 
 import pytest
 
+import anyiohttp
 from anyiohttp._net.alarms import Alarms, alarms_of
 from anyiohttp._net.streams import DeadlinePassed
 
@@ -91,3 +92,38 @@ def test_a_timer_that_was_left_holds_no_loop_alive():
     loop = asyncio.run(use())
     gc.collect()
     assert loop() is None
+
+
+@pytest.mark.parametrize("how", ["kept", "cut off"])
+def test_none_is_left_when_a_session_has_ended(loop, how):
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        if how == "kept":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        ended.set()
+
+    ended = asyncio.Event()
+
+    async def use():
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with anyiohttp.ClientSession() as session:
+            if how == "kept":
+                async with session.get(url) as response:
+                    assert await response.text() == "ok"
+            else:
+                call = asyncio.ensure_future(session.get(url))
+                while not any(when > loop.time() + 100 for when in loop.waiting):
+                    await asyncio.sleep(0)
+                await session.close()
+                with pytest.raises(anyiohttp.ClientConnectionError):
+                    await call
+        await ended.wait()
+        server.close()
+        await server.wait_closed()
+
+    loop.run_until_complete(use())
+    assert [when for when in loop.waiting if when > loop.time() + 1] == []

@@ -9,7 +9,8 @@ clock (`ClientTimeout.ceil_threshold`), so that waits which begin in the same se
 they share one timer. When the last of them is over, the timer is left for the next wait, which most
 often ends at the same moment: a task that makes one request after the other makes one timer in a
 second. When the next one ends at another moment, the timer goes: no loop has more than one that
-nobody waits for, and it does nothing when its time comes.
+nobody waits for, and it does nothing when its time comes. It also goes when a connection is closed,
+so that none is left when a session has ended.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Alarms:
         """
         alarm = self._alarms.get(deadline)
         if alarm is None:
-            self._drop_unused()
+            self.drop_unused()
             timer = loop.call_at(deadline, self._ring, deadline)
             alarm = self._alarms[deadline] = (set(), ref(timer))
         alarm[0].add(waiter)
@@ -58,10 +59,11 @@ class Alarms:
         waiters = alarm[0]
         waiters.discard(waiter)
         if not waiters and self._unused != deadline:
-            self._drop_unused()
+            self.drop_unused()
             self._unused = deadline
 
-    def _drop_unused(self) -> None:
+    def drop_unused(self) -> None:
+        """Stop the timer that was left for the next wait, if there is one."""
         alarm = self._alarms.get(self._unused)
         if alarm is None or alarm[0]:
             return

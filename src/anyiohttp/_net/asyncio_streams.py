@@ -10,7 +10,7 @@ between waits: the loop's callback reads the socket and hands the bytes to whoev
 something happens and nobody waits, the callback reads nothing and takes the reader away: bytes that
 nobody asked for stay in the kernel, where the probe at check-out finds them.
 
-A deadline is a timer that goes with the waits it ends (`alarms`): none lives on an idle connection.
+A deadline is a timer that waits share (`alarms`); none is left once the connections are closed.
 
 Cancellation: bytes that were handed to a wait which was cancelled in the same moment are kept for
 the next one, and so are those that were read without one.
@@ -101,6 +101,8 @@ class AsyncioSocketStream(SocketStream):
             self._waiter = None
             if deadline != math.inf:
                 self._alarms.clear(deadline, waiter)
+                if self._closed:
+                    self._alarms.drop_unused()
         # A full read promises more: then it pays to try before the next wait.
         self._eager = len(data) >= max_bytes
         if not data:
@@ -156,4 +158,5 @@ class AsyncioSocketStream(SocketStream):
                 pass  # the loop was closed, and its selector with it
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(anyio.ClosedResourceError())
+        self._alarms.drop_unused()
         super().abort()

@@ -161,6 +161,8 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
             self._waiter = None
             if deadline != math.inf:
                 self._alarms.clear(deadline, waiter)
+                if self._closed:
+                    self._alarms.drop_unused()
         if not data:
             raise anyio.EndOfStream
         return data
@@ -210,6 +212,7 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
         for waiter in (self._waiter, self._writing):
             if waiter is not None and not waiter.done():
                 waiter.set_exception(anyio.ClosedResourceError())
+        self._alarms.drop_unused()
         transport, self._transport = self._transport, None
         if transport is None:
             self._socket.close()
