@@ -65,7 +65,7 @@ def test_with_alpn(protocol, versions, spoken):
     ("protocol", "versions", "reason"),
     [
         (None, HTTP_2, "does not speak HTTP/2"),
-        ("h2", HTTP_1, "the TLS context offered h2"),
+        ("h2", HTTP_1, "your TLS context offered HTTP/2"),
     ],
 )
 def test_what_cannot_be_spoken_is_refused(protocol, versions, reason):
