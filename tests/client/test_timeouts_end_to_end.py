@@ -233,12 +233,13 @@ async def test_waiting_for_the_head(scripted_server: StartScripted, phase: str) 
 async def test_between_reads_of_the_body(
     scripted_server: StartScripted, phase: str, read: str
 ) -> None:
+    seconds = 5 * SHORT  # the head needs some of it
     server = await scripted_server(then_good(half_a_body))
-    timeout = anyiohttp.ClientTimeout(**{phase: 5 * SHORT})  # the head needs some of it
+    timeout = anyiohttp.ClientTimeout(**{phase: seconds})
     kind = anyiohttp.ServerTimeoutError if phase == "total" else anyiohttp.SocketTimeoutError
     async with one_at_a_time() as session:
         async with session.get(server.url, timeout=timeout) as r:
-            with times_out(kind, phase, host_of(server.url)):
+            with times_out(kind, phase, host_of(server.url), seconds):
                 if read == "read":
                     await r.read()
                 elif read == "content":

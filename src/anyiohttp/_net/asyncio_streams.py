@@ -100,9 +100,7 @@ class AsyncioSocketStream(SocketStream):
         finally:
             self._waiter = None
             if deadline != math.inf:
-                self._alarms.clear(deadline, waiter)
-                if self._closed:
-                    self._alarms.drop_unused()
+                self._end_wait(deadline, waiter)
         # A full read promises more: then it pays to try before the next wait.
         self._eager = len(data) >= max_bytes
         if not data:
@@ -123,6 +121,11 @@ class AsyncioSocketStream(SocketStream):
     def _keep_result_of(self, waiter: asyncio.Future[bytes]) -> None:
         if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
             self._kept = waiter.result()
+
+    def _end_wait(self, deadline: float, waiter: asyncio.Future[bytes]) -> None:
+        self._alarms.clear(deadline, waiter)
+        if self._closed:
+            self._alarms.drop_unused()
 
     async def _let_others_run(self, data: bytes) -> None:
         """Yield with ``data`` in hand: a shielded checkpoint at a third of its price."""

@@ -160,12 +160,15 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
         finally:
             self._waiter = None
             if deadline != math.inf:
-                self._alarms.clear(deadline, waiter)
-                if self._closed:
-                    self._alarms.drop_unused()
+                self._end_wait(deadline, waiter)
         if not data:
             raise anyio.EndOfStream
         return data
+
+    def _end_wait(self, deadline: float, waiter: asyncio.Future[bytes]) -> None:
+        self._alarms.clear(deadline, waiter)
+        if self._closed:
+            self._alarms.drop_unused()
 
     async def _let_others_run(self, data: bytes) -> None:
         try:
