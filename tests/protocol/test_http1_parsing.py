@@ -104,6 +104,9 @@ def test_heads_byte_by_byte(data, status, reason, headers):
         (OK + b"A: " + b"a" * 3000 + b"\r\n\r\n", False),
         (OK + b"Set-Cookie: a=b\r\n\r\n", False),
         (OK + b"set-COOKIE: a=b\r\n\r\n", False),
+        (OK + b"X-Auth-Key: a\r\n\r\n", False),
+        (OK + b"X-CSRF-Token: a\r\n\r\n", False),
+        (OK + b"Location: /reset?code=a\r\n\r\n", False),
     ],
 )
 def test_a_head_that_comes_again_is_judged_once_unless_it_is_long_or_secret(data, kept):

@@ -151,11 +151,15 @@ MOST_KNOWN = 64
 
 #: Longer heads are not kept: all of them together are to stay small.
 _LONGEST_KNOWN = 2048
+#: What may be somebody's secret is not kept for longer than its response.
+_SECRETIVE = (b"cookie", b"auth", b"token", b"secret", b"location")
 
 
 def _remember(section: bytes, head: HeardHead) -> None:
-    # What may be somebody's secret is not kept for longer than its response.
-    if len(section) > _LONGEST_KNOWN or b"cookie" in section.lower():
+    if len(section) > _LONGEST_KNOWN:
+        return
+    lowered = section.lower()
+    if any(word in lowered for word in _SECRETIVE):
         return
     if len(_known_heads) >= MOST_KNOWN:
         _known_heads.clear()
