@@ -506,8 +506,11 @@ async def test_read_gives_the_body_again(loopback: LoopbackServer) -> None:
             assert await r.read() is body
             assert (await r.text()).encode() == body
             assert await r.json() == json.loads(body)
-        assert await r.read() is body
+        # What was read is kept, but read() itself is refused after the block, as by aiohttp.
         assert await r.json() == json.loads(body)
+        assert (await r.text()).encode() == body
+        with pytest.raises(anyiohttp.ClientConnectionError, match="closed"):
+            await r.read()
 
 
 @pytest.mark.parametrize("method", ["read", "text", "json"])

@@ -4,7 +4,6 @@ import errno
 import random
 import socket
 from contextlib import suppress
-from dataclasses import replace
 
 import anyio
 import pytest
@@ -295,7 +294,7 @@ async def test_sockets_of_another_family_are_not_tuned(unix_path: object) -> Non
         def factory(_: AddrInfoType) -> socket.socket:
             return Diverted(socket.AF_UNIX)
 
-        stream = await open_tcp([address(80)], replace(DEFAULTS, socket_factory=factory))
+        stream = await open_tcp([address(80)], DEFAULTS._replace(socket_factory=factory))
         stream.abort()
 
 

@@ -207,6 +207,7 @@ class PartFile:
             try:
                 for block in blocks:
                     _write_at(self._file, block.offset, block.pieces)
+                    _begin_sync(self._file, block.offset, block.size)
                     end = block.offset + block.size
                     self.recorded.written.add(block.offset, end)
                     lines.append(self._writer.wrote(block.offset, end))
@@ -413,6 +414,16 @@ def _preallocate(file: int, size: int) -> None:
         else:
             return
     os.ftruncate(file, size)
+
+
+def _begin_sync(file: int, offset: int, size: int) -> None:
+    """Have the system begin to bring what was written to the disk, so that `sync` waits less.
+
+    Of pages that are not on the disk yet, this advice only starts the writing (Linux).
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):  # a pipe, or a file system that does not know it
+            os.posix_fadvise(file, offset, size, os.POSIX_FADV_DONTNEED)
 
 
 def _write_at(file: int, offset: int, pieces: Sequence[bytes]) -> None:
