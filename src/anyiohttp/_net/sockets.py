@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from typing import Any, cast
 
 from anyio.lowlevel import current_token
 
@@ -52,7 +53,7 @@ async def open_stream(sock: socket.socket) -> SocketStream:
 
         loop = current_token().native_token
         if isinstance(loop, uvloop.Loop):
-            stream = UvloopSocketStream(sock, loop)
+            stream = UvloopSocketStream(sock, cast("Any", loop))  # checked above
             await stream.open()
             return stream
     return socket_stream(sock)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import anyio
 
@@ -69,7 +69,7 @@ def make_turn(loop: object) -> Turn:
     if asyncio is not None and isinstance(loop, asyncio.AbstractEventLoop):
         from .alarms import AsyncioTurn
 
-        return AsyncioTurn(loop)
+        return AsyncioTurn(cast("Any", loop))  # checked above
     if on_trio(loop):
         from .trio_turns import TrioTurn
 
