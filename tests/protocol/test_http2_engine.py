@@ -74,6 +74,20 @@ def test_messages_whose_windows_are_given_back_one_by_one_are_no_flood() -> None
     assert engine.failure is None
 
 
+def test_little_of_a_body_goes_before_the_peer_has_said_its_windows() -> None:
+    """What goes beyond a window that SETTINGS make smaller may cost the stream (RFC 9113 6.9.3)."""
+    engine = Engine(lambda _: None, lambda: None, clock=lambda: 0.0)
+    stream = engine.open(FIELDS, "POST", MessageLimits(), end=False)
+    engine.send(stream, bytes(100_000), end=True)
+    sent = [engine.take(1_000_000) for _ in range(3)]
+    early = frames_of(b"".join(sent).removeprefix(_PREFACE))
+    assert sum(len(frame.data) for frame in early if isinstance(frame, DataFrame)) == 4096
+    engine.feed(SettingsFrame(0, {SettingsFrame.INITIAL_WINDOW_SIZE: 10_000}).serialize())
+    frames = frames_of(engine.take(1_000_000))
+    assert sum(len(frame.data) for frame in frames if isinstance(frame, DataFrame)) == 10_000 - 4096
+    assert not stream.local_ended
+
+
 def test_heads_for_streams_that_are_over_are_a_flood() -> None:
     engine, (stream, _) = engine_with([], 2)
     engine.reset(stream)

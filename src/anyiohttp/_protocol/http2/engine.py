@@ -45,6 +45,7 @@ from .frames import (
     Frame,
     FrameError,
     FrameReader,
+    code_name,
     data_payload,
     empty_headers,
     head_of_200,
@@ -72,6 +73,9 @@ MAX_STREAMS = 256
 _LAST_STREAM = 2**31 - 1
 #: One frame of an upload at most, so that others get their turn.
 _PIECE = 16 * 1024
+#: So much of a body goes before the peer has said how large its windows are. It may end a stream
+#: that has overrun a window that it only was about to make smaller (RFC 9113 6.9.3): nghttp2 does.
+_EARLY = 4 * 1024
 
 
 class Engine:
@@ -113,6 +117,7 @@ class Engine:
         self._budget = Budget()
         self._credits = bytearray()
         self._senders: dict[Stream, None] = {}
+        self._piece = _EARLY
         self._last_opened = -1
         self._round_trip = 0.0
         self._began = clock()
@@ -253,9 +258,11 @@ class Engine:
         size = len(outgoing)
         if size:
             window = h2.local_flow_control_window(stream.number)
-            count = min(size, window, h2.max_outbound_frame_size, _PIECE)
+            count = min(size, window, h2.max_outbound_frame_size, self._piece)
             if count <= 0:
                 return 0
+            if not self.settled:
+                self._piece -= count
         else:
             count = 0
         end = stream.finished and count == size
@@ -394,7 +401,7 @@ class Engine:
             raise FrameError("an invalid GOAWAY", ErrorCodes.FRAME_SIZE_ERROR)
         self._spend()
         last = int.from_bytes(frame.payload[:4], "big") & 0x7FFFFFFF
-        code = _code_name(int.from_bytes(frame.payload[4:8], "big"))
+        code = code_name(int.from_bytes(frame.payload[4:8], "big"))
         failure = Failure(f"closed the connection ({code}) without serving", unprocessed=True)
         for number in [number for number in self.streams if number > last]:
             self._fail(self.streams[number], failure)
@@ -421,6 +428,7 @@ class Engine:
     def _take_settings(self) -> None:
         settings = self._h2.remote_settings
         self.settled = True
+        self._piece = _PIECE
         self.max_streams = min(settings.max_concurrent_streams, MAX_STREAMS)
         self.extended_connect = bool(settings.enable_connect_protocol)
         self._on_change()
@@ -435,7 +443,7 @@ class Engine:
         self._fail(
             stream,
             Failure(
-                f"reset the stream ({_code_name(code)})",
+                f"reset the stream ({code_name(code)})",
                 unprocessed=code == ErrorCodes.REFUSED_STREAM,
                 malformed=not event.remote_reset,
             ),
@@ -489,10 +497,3 @@ class Engine:
 
 def _is_no_goaway(frame: Frame) -> bool:
     return frame.kind != GOAWAY
-
-
-def _code_name(code: int) -> str:
-    try:
-        return ErrorCodes(code).name
-    except ValueError:
-        return f"error {code}"

@@ -14,6 +14,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
+from h2.errors import ErrorCodes
+
 __all__ = (
     "DATA",
     "END_HEADERS",
@@ -27,6 +29,7 @@ __all__ = (
     "Frame",
     "FrameError",
     "FrameReader",
+    "code_name",
     "data_payload",
     "empty_headers",
     "head_of_200",
@@ -254,3 +257,11 @@ def head_of_200(stream: int) -> bytes:
 def empty_headers(stream: int) -> bytes:
     """Return trailers without fields, which end a stream."""
     return _write_head(0, 0, HEADERS, END_STREAM | END_HEADERS, stream)
+
+
+def code_name(code: int) -> str:
+    """How an error code is called (RFC 9113 7)."""
+    try:
+        return ErrorCodes(code).name
+    except ValueError:
+        return f"error {code}"
