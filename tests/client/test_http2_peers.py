@@ -86,11 +86,10 @@ async def test_what_is_said_and_heard() -> None:
         assert "host" not in names
         assert "connection" not in names
         number = request.stream_id
-        peer.h2.send_headers(number, [(":status", "103"), ("link", "</a>")])
+        await peer.send_fields(number, [(":status", "103"), ("link", "</a>")])
         headers = [("x-a", "b"), ("x-a", "c")]
         await peer.respond(number, b"body", headers=headers, end=False)
-        peer.h2.send_headers(number, [("x-end", "yes")], end_stream=True)
-        await peer.flush()
+        await peer.send_fields(number, [("x-end", "yes")], end=True)
         await peer.wait_closed()
 
     async with scripted(script) as (session, _), session.get("/p", params={"q": "1"}) as response:
@@ -124,7 +123,7 @@ async def test_expect_continue() -> None:
         request = await peer.request()
         assert ("expect", "100-continue") in list(request.headers)
         assert peer.count(DataReceived) == 0
-        peer.h2.send_headers(request.stream_id, [(":status", "100")])
+        await peer.send_fields(request.stream_id, [(":status", "100")])
         await peer.respond(request.stream_id, await peer.body_of(request.stream_id))
         await peer.wait_closed()
 

@@ -7,12 +7,16 @@ victim, they get their answers.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from anyio.lowlevel import checkpoint
+from h2.errors import ErrorCodes
+from h2.events import DataReceived, RequestReceived, StreamEnded
+from h2.exceptions import StreamClosedError
 from h2.settings import SettingCodes
 from hyperframe.frame import GoAwayFrame
-from tests.proof.scenarios import NARROW_TLS, SetUp, Victim, scenario, upload
+from tests.proof.scenarios import NARROW_TLS, SCENARIOS, SetUp, Victim, scenario, upload
 from tests.proof.stage import ORIGIN, PROXY, Stage, body_of, judge, turns
 
 from anyiohttp.testing import HTTP2Peer, Peer
@@ -21,14 +25,58 @@ __all__ = ()
 
 
 def http2(name: str, **traits: Any) -> Callable[[SetUp], SetUp]:
-    settings = {"http_versions": ["h2"], **traits.pop("settings", {})}
-    return scenario(f"HTTP/2: {name}", settings=settings, in_turns=True, **traits)
+    return scenario(f"HTTP/2: {name}", http2=True, in_turns=True, **traits)
 
 
-async def siblings(stage: Stage, *kinds: str) -> None:
+def siblings(stage: Stage, *kinds: str) -> None:
     """Have others make requests on the connection, beside the victim."""
     for kind in kinds:
         stage.along(stage.fetch, kind)
+
+
+async def share_a_connection(stage: Stage, *kinds: str) -> None:
+    """Make a connection, and have others make requests on it beside the victim."""
+    stage.open_origin()
+    await stage.fetch()
+    siblings(stage, *kinds)
+
+
+class ScriptedOrigin:
+    """Answers as the origin does, and can do more than it does, frame by frame.
+
+    Whatever the client resets meanwhile is passed over.
+
+    Args:
+        settings: of the server's.
+    """
+
+    def __init__(self, settings: dict[SettingCodes | int, int] | None = None) -> None:
+        self._settings = settings
+        self._bodies: dict[int, bytes] = {}
+
+    async def __call__(self, peer: Peer) -> None:
+        server = HTTP2Peer(peer, self._settings)
+        asked: dict[int, list[str]] = {}
+        while True:
+            event = await server.next_event()
+            number = getattr(event, "stream_id", 0)
+            if isinstance(event, RequestReceived):
+                asked[number] = dict(event.headers)[":path"].split("/")[1:]
+                self._bodies[number] = b""
+                await self.begin(server, number, *asked[number])
+            elif isinstance(event, DataReceived):
+                self._bodies[number] += event.data
+                server.acknowledge(event)
+            elif isinstance(event, StreamEnded):
+                await self.answer(server, number, *asked.pop(number))
+
+    async def begin(self, server: HTTP2Peer, number: int, kind: str, marker: str) -> None:
+        """A request's head has come."""
+
+    async def answer(self, server: HTTP2Peer, number: int, kind: str, marker: str) -> None:
+        """A request has come whole."""
+        bodies = {"plain": body_of(marker), "upload": self._bodies[number]}
+        await server.respond(number, bodies.get(kind, marker.encode()))
 
 
 # --- requests -------------------------------------------------------------------------------
@@ -36,24 +84,24 @@ async def siblings(stage: Stage, *kinds: str) -> None:
 
 @http2("new connection", sockets=True)
 async def new_connection(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
+    stage.open_origin()
     return stage.fetch
 
 
-@http2("kept connection")
+@http2("kept connection", shared=True)
 async def kept_connection(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
+    stage.open_origin()
     await stage.fetch()
     return stage.fetch
 
 
 @http2("several ask before there is a connection, the victim first", timed=True)
 async def dial_for_many(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
+    stage.open_origin()
 
     async def play() -> None:
         await stage.until(lambda: stage.connector.stats.dialing > 0)
-        await siblings(stage, "echo", "later", "plain")
+        siblings(stage, "echo", "later", "plain")
 
     stage.along(play)
     return stage.fetch
@@ -61,20 +109,20 @@ async def dial_for_many(stage: Stage) -> Victim:
 
 @http2("several ask before there is a connection, the victim waits")
 async def wait_for_a_dial(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
-    await siblings(stage, "echo", "later", "plain")
+    stage.open_origin()
+    siblings(stage, "echo", "later", "plain")
     await stage.until(lambda: stage.connector.stats.dialing > 0)
     return stage.fetch
 
 
-@http2("the victim reads for all", sockets=True, timed=True)
+@http2("the victim reads for all", sockets=True, timed=True, shared=True)
 async def reads_for_all(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
+    stage.open_origin()
     await stage.fetch()
 
     async def play() -> None:
         await stage.until(lambda: stage.connector.stats.busy > 0)
-        await siblings(stage, "later", "gzip", "plain")
+        siblings(stage, "later", "gzip", "plain")
 
     stage.along(play)
 
@@ -84,11 +132,9 @@ async def reads_for_all(stage: Stage) -> Victim:
     return victim
 
 
-@http2("others read for the victim", timed=True)
+@http2("others read for the victim", timed=True, shared=True)
 async def others_read(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
-    await stage.fetch()
-    await siblings(stage, "later", "gzip", "plain")
+    await share_a_connection(stage, "later", "gzip", "plain")
     await stage.until(lambda: stage.connector.stats.busy > 0)
     await turns(1)
 
@@ -98,11 +144,9 @@ async def others_read(stage: Stage) -> Victim:
     return victim
 
 
-@http2("half-read body beside others")
+@http2("half-read body beside others", shared=True)
 async def half_read(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
-    await stage.fetch()
-    await siblings(stage, "gzip", "plain")
+    await share_a_connection(stage, "gzip", "plain")
 
     async def victim() -> None:
         marker = stage.marker()
@@ -116,7 +160,7 @@ async def half_read(stage: Stage) -> Victim:
 
 @http2("redirect chain")
 async def redirects(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
+    stage.open_origin()
 
     async def victim() -> None:
         marker = stage.marker()
@@ -128,45 +172,60 @@ async def redirects(stage: Stage) -> Victim:
 
 @http2("ALPN over TLS", narrow=NARROW_TLS, sockets=True)
 async def alpn(stage: Stage) -> Victim:
-    stage.open_origin(tls=True, http2=True)
+    stage.open_origin(tls=True)
     return stage.fetch
 
 
 @http2("ALPN over TLS, through CONNECT", narrow=NARROW_TLS, direct=False)
 async def alpn_through_connect(stage: Stage) -> Victim:
-    stage.open_origin(tls=True, http2=True)
+    stage.open_origin(tls=True)
     stage.options["proxy"] = stage.network.proxy(PROXY).url
     return stage.fetch
 
 
+@http2("ALPN over TLS, through SOCKS", narrow=NARROW_TLS, direct=False)
+async def alpn_through_socks(stage: Stage) -> Victim:
+    stage.open_origin(tls=True)
+    stage.network.socks_proxy(PROXY)
+    stage.options["proxy"] = f"socks5h://{PROXY}"
+    return stage.fetch
+
+
+@http2("prior knowledge through SOCKS, beside others", direct=False, shared=True)
+async def through_socks(stage: Stage) -> Victim:
+    stage.network.socks_proxy(PROXY)
+    stage.options["proxy"] = f"socks5h://{PROXY}"
+    await share_a_connection(stage, "later", "gzip")
+
+    async def victim() -> None:
+        await stage.fetch("gzip")
+
+    return victim
+
+
 @http2("waiting for a stream", timed=True)
 async def waiting_for_a_stream(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
+    stage.open_origin()
     settings = {SettingCodes.MAX_CONCURRENT_STREAMS: 1}
     server = stage.network.serve_http2(ORIGIN, stage.origin.routes, settings=settings)
     stage.url = server.url
-    await siblings(stage, "later", "gzip")
+    siblings(stage, "later", "gzip")
     await stage.until(lambda: stage.connector.stats.busy > 0)
     return stage.fetch
 
 
+class Limited(ScriptedOrigin):
+    """Does not begin with what its first connection is asked for ``again``."""
+
+    async def begin(self, server: HTTP2Peer, number: int, kind: str, marker: str) -> None:
+        if kind == "again" and server.peer.number == 0:
+            await turns(1)
+            await server.send_frames(GoAwayFrame(0, last_stream_id=number - 2))
+
+
 @http2("not begun with before GOAWAY")
 async def goaway(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
-
-    async def script(peer: Peer) -> None:
-        server = HTTP2Peer(peer)
-        while True:
-            request = await server.request()
-            path = dict(request.headers)[":path"]
-            if path.startswith("/again/") and peer.number == 0:
-                await turns(1)
-                await server.send_frames(GoAwayFrame(0, last_stream_id=1))
-                await server.wait_closed()
-                return
-            await server.respond(request.stream_id, path.rpartition("/")[2].encode())
-
-    stage.network.listen(ORIGIN, 80, script)
+    stage.play_origin(Limited())
     await stage.fetch()
 
     async def victim() -> None:
@@ -177,14 +236,131 @@ async def goaway(stage: Stage) -> Victim:
     return victim
 
 
+class Leaving(ScriptedOrigin):
+    """Says GOAWAY in the middle of an answer, and finishes what it has begun with."""
+
+    async def answer(self, server: HTTP2Peer, number: int, kind: str, marker: str) -> None:
+        if kind != "half":
+            await super().answer(server, number, kind, marker)
+            return
+        body = body_of(marker)
+        await server.respond(number, body[:500], end=False)
+        await turns(2)
+        await server.send_frames(GoAwayFrame(0, last_stream_id=server.h2.highest_inbound_stream_id))
+        await turns(2)
+        await server.send_data(number, body[500:], end=True)
+
+
+@http2("GOAWAY in the middle of an answer", timed=True)
+async def goaway_in_the_middle(stage: Stage) -> Victim:
+    stage.play_origin(Leaving())
+    await stage.fetch()
+    siblings(stage, "plain")
+
+    async def victim() -> None:
+        await stage.fetch("half")
+        await stage.fetch("plain")
+
+    return victim
+
+
+class Refusing(ScriptedOrigin):
+    """Refuses each request for ``refused`` once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._refused: set[str] = set()
+
+    async def answer(self, server: HTTP2Peer, number: int, kind: str, marker: str) -> None:
+        if kind == "refused" and marker not in self._refused:
+            self._refused.add(marker)
+            with suppress(StreamClosedError):
+                server.h2.reset_stream(number, ErrorCodes.REFUSED_STREAM)
+            return
+        await super().answer(server, number, kind, marker)
+
+
+@http2("refused stream", shared=True)
+async def refused(stage: Stage) -> Victim:
+    stage.play_origin(Refusing())
+    await stage.fetch()
+    siblings(stage, "plain")
+
+    async def victim() -> None:
+        marker = stage.marker()
+        async with stage.session.post(stage.path("refused", marker), data=b"twice") as response:
+            judge(await response.read(), marker.encode())
+
+    return victim
+
+
+class Verbose(ScriptedOrigin):
+    """Says something before each answer and after it."""
+
+    async def answer(self, server: HTTP2Peer, number: int, kind: str, marker: str) -> None:
+        for _ in range(2):
+            await server.send_fields(number, [(":status", "103"), ("link", "</a>")])
+            await turns(1)
+        body = body_of(marker) if kind == "plain" else marker.encode()
+        await server.respond(number, body, end=False)
+        await turns(1)
+        await server.send_fields(number, [("x-marker", marker)], end=True)
+
+
+@http2("informational responses and trailers", shared=True, timed=True)
+async def informational(stage: Stage) -> Victim:
+    stage.play_origin(Verbose())
+    await stage.fetch()
+    siblings(stage, "plain")
+
+    async def victim() -> None:
+        marker = stage.marker()
+        async with stage.session.get(stage.path("verbose", marker)) as response:
+            judge(await response.read(), marker.encode())
+            assert response.trailers["X-Marker"] == marker
+
+    return victim
+
+
+class Changeable(ScriptedOrigin):
+    """Changes its mind about everything while it is sent an upload."""
+
+    async def begin(self, server: HTTP2Peer, number: int, kind: str, marker: str) -> None:
+        if kind != "upload":
+            return
+        for window, streams in ((10, 1), (70_000, 100), (1_000, 5), (100_000, 100)):
+            server.h2.update_settings(
+                {
+                    SettingCodes.INITIAL_WINDOW_SIZE: window,
+                    SettingCodes.MAX_CONCURRENT_STREAMS: streams,
+                    SettingCodes.MAX_FRAME_SIZE: 16_384 + window,
+                    SettingCodes.HEADER_TABLE_SIZE: window // 20,
+                }
+            )
+            await server.flush()
+            await turns(3)
+
+
+@http2("SETTINGS that change during an upload", shared=True, narrow=0, timed=True)
+async def changing_settings(stage: Stage) -> Victim:
+    stage.play_origin(Changeable())
+    await stage.fetch()
+    siblings(stage, "plain", "later")
+
+    async def victim() -> None:
+        marker = stage.marker()
+        data = marker.encode() * 10_000
+        await upload(stage, data, marker, data)
+
+    return victim
+
+
 # --- uploads --------------------------------------------------------------------------------
 
 
-@http2("streaming upload from an async generator")
+@http2("streaming upload from an async generator", shared=True)
 async def streaming_upload(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
-    await stage.fetch()
-    await siblings(stage, "gzip")
+    await share_a_connection(stage, "gzip")
 
     async def victim() -> None:
         marker = stage.marker()
@@ -194,11 +370,9 @@ async def streaming_upload(stage: Stage) -> Victim:
     return victim
 
 
-@http2("upload without a block", timed=True)
+@http2("upload without a block", timed=True, shared=True)
 async def upload_without_block(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
-    await stage.fetch()
-    await siblings(stage, "gzip")
+    await share_a_connection(stage, "gzip")
 
     async def victim() -> None:
         marker = stage.marker()
@@ -209,11 +383,9 @@ async def upload_without_block(stage: Stage) -> Victim:
     return victim
 
 
-@http2("upload of more bytes than the windows allow at once", sockets=True, narrow=0)
+@http2("upload of more bytes than the windows allow at once", sockets=True, narrow=0, shared=True)
 async def large_upload(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
-    await stage.fetch()
-    await siblings(stage, "gzip")
+    await share_a_connection(stage, "gzip")
 
     async def victim() -> None:
         marker = stage.marker()
@@ -225,9 +397,7 @@ async def large_upload(stage: Stage) -> Victim:
 
 @http2("early response during upload")
 async def early_response(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
-    await stage.fetch()
-    await siblings(stage, "plain")
+    await share_a_connection(stage, "plain")
 
     async def victim() -> None:
         marker = stage.marker()
@@ -239,11 +409,9 @@ async def early_response(stage: Stage) -> Victim:
     return victim
 
 
-@http2("answer read while the body is sent", sockets=True)
+@http2("answer read while the body is sent", sockets=True, shared=True)
 async def duplex(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
-    await stage.fetch()
-    await siblings(stage, "gzip")
+    await share_a_connection(stage, "gzip")
 
     async def victim() -> None:
         marker = stage.marker()
@@ -257,11 +425,9 @@ async def duplex(stage: Stage) -> Victim:
     return victim
 
 
-@http2("the end of a block whose body is still being sent")
+@http2("the end of a block whose body is still being sent", shared=True)
 async def duplex_left(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
-    await stage.fetch()
-    await siblings(stage, "gzip")
+    await share_a_connection(stage, "gzip")
 
     async def victim() -> None:
         marker = stage.marker()
@@ -274,12 +440,76 @@ async def duplex_left(stage: Stage) -> Victim:
     return victim
 
 
+# --- what is played over HTTP/1.1, on a stream ------------------------------------------------
+
+
+def on_a_stream(name: str, **traits: Any) -> None:
+    """Play a scenario of HTTP/1.1 on one stream of a connection that carries others, too."""
+    plain = SCENARIOS[name]
+    same = {trait: getattr(plain, trait) for trait in ("sockets", "timed", "narrow", "by_time")}
+
+    @http2(name, shared=True, **{**same, **traits})
+    async def set_up(stage: Stage) -> Victim:
+        victim = await plain.set_up(stage)
+        if not stage.world.connections:
+            await stage.fetch()
+        siblings(stage, "later", "gzip")
+        return victim
+
+
+for _name in (
+    "upload that waits for 100 (Continue)",
+    "server-sent events",
+    "server-sent events, the next one",
+    "WebSocket from its handshake to its end",
+    "WebSocket over TLS",
+    "WebSocket, receive()",
+    "WebSocket, sending",
+    "WebSocket, close()",
+    "WebSocket, close() while another receives",
+    "WebSocket, receive() while another closes",
+    "WebSocket with a heartbeat that nobody answers",
+):
+    on_a_stream(_name)
+
+
+@http2("WebSocket, more bytes than the windows allow at once", shared=True, sockets=True, narrow=0)
+async def large_messages(stage: Stage) -> Victim:
+    await share_a_connection(stage, "gzip", "later")
+
+    async def victim() -> None:
+        marker = stage.marker()
+        large = marker.ljust(150_000, ".")
+        async with stage.session.ws_connect(stage.path("talk", marker)) as talk:
+            await talk.send_str(large)
+            await talk.send_str("end")
+            judge((await talk.receive_str()).encode(), f"{large}|end".encode())
+
+    return victim
+
+
+@http2("WebSocket that shares a tunnel", narrow=NARROW_TLS, direct=False, shared=True)
+async def websocket_through_connect(stage: Stage) -> Victim:
+    stage.open_origin(tls=True)
+    stage.options["proxy"] = proxy = stage.network.proxy(PROXY).url
+    await stage.fetch()
+    siblings(stage, "gzip")
+
+    async def victim() -> None:
+        marker = stage.marker()
+        async with stage.session.ws_connect(stage.path("talk", marker), proxy=proxy) as talk:
+            await talk.send_str("end")
+            assert await talk.receive_str() == "end"
+
+    return victim
+
+
 # --- closing --------------------------------------------------------------------------------
 
 
 @http2("session.close() while others are busy", closes=True)
 async def close_beside_others(stage: Stage) -> Victim:
-    stage.open_origin(http2=True)
+    stage.open_origin()
     response = await stage.session.get(stage.path("hold", stage.marker()))
     assert response.status == 200
 

@@ -50,6 +50,9 @@ class Scenario:
         closes: whether the victim closes the session, so that no request can follow.
         direct: whether each connection of the network is one of the pool's.
         timed: whether it is played with timeouts as well.
+        http2: whether it is played over HTTP/2.
+        shared: whether all of it, and what follows, is said on one connection, which therefore
+            outlives the victim.
         by_time: whether it waits for time to pass, in turns without number.
         in_turns: whether it is played on one backend only in the ordinary tests, each on another.
         narrow: it is also played where so many bytes are on their way at most, so that each
@@ -66,6 +69,8 @@ class Scenario:
     closes: bool = False
     direct: bool = True
     timed: bool = False
+    http2: bool = False
+    shared: bool = False
     in_turns: bool = False
     by_time: bool = False
     narrow: int = 64

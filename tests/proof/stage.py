@@ -20,6 +20,7 @@ from typing import Any, Protocol, Self
 import anyio
 import anyio.abc
 from anyio.lowlevel import checkpoint
+from h2.settings import SettingCodes
 from tests.proof.ledger import CrossTalk, TruncatedAsComplete
 from yarl import URL
 
@@ -30,9 +31,11 @@ from anyiohttp._net.tls import TLSStream
 from anyiohttp.testing import (
     Address,
     CertificateAuthority,
+    Listener,
     MemoryNetwork,
     Request,
     Response,
+    Script,
     ServerWebSocket,
     accept_websocket,
 )
@@ -307,8 +310,17 @@ def _in_pieces(body: bytes, number: int = 4) -> Callable[[Send], Awaitable[None]
 # --- worlds -------------------------------------------------------------------------------------
 
 
+#: An origin that speaks HTTP/2 takes WebSockets on streams (RFC 8441).
+_OFFERED = {SettingCodes.ENABLE_CONNECT_PROTOCOL: 1}
+
+
 class World(Protocol):
     """Where an origin can be reached."""
+
+    @property
+    def connections(self) -> int:
+        """How many the origin has had."""
+        ...
 
     def connector(self, **settings: Any) -> TCPConnector: ...
 
@@ -326,6 +338,7 @@ class MemoryWorld:
     def __init__(self, addresses: tuple[Address, ...] = (), capacity: int = 64 * 1024) -> None:
         self.network = MemoryNetwork(capacity=capacity)
         self._addresses = addresses
+        self._listener: Listener | None = None
 
     async def __aenter__(self) -> Self:
         await self.network.__aenter__()
@@ -343,11 +356,23 @@ class MemoryWorld:
         settings.setdefault("happy_eyeballs_delay", 0)
         return self.network.connector(**settings)
 
+    @property
+    def connections(self) -> int:
+        return self._listener.connections if self._listener is not None else 0
+
     def add_origin(self, origin: Origin, tls: ssl.SSLContext | None, *, http2: bool) -> URL:
+        network, routes = self.network, origin.routes
         if http2:
-            return self.network.serve_http2(ORIGIN, origin.routes, tls=tls).url
-        server = self.network.serve(ORIGIN, origin.routes, tls=tls, addresses=self._addresses)
-        return server.url
+            listener = network.serve_http2(ORIGIN, routes, tls=tls, settings=_OFFERED)
+        else:
+            listener = network.serve(ORIGIN, routes, tls=tls, addresses=self._addresses)
+        self._listener = listener
+        return listener.url
+
+    def add_script(self, script: Script) -> URL:
+        """Let a script play the origin."""
+        self._listener = self.network.listen(ORIGIN, 80, script)
+        return self._listener.url
 
 
 class SocketWorld:
@@ -358,6 +383,7 @@ class SocketWorld:
         self._handler: Any = None
         self._tls: ssl.SSLContext | None = None
         self._http2 = False
+        self.connections = 0
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -390,6 +416,7 @@ class SocketWorld:
             except (BlockingIOError, ConnectionAbortedError):
                 continue
             accepted.setblocking(False)
+            self.connections += 1
             self._tasks.start_soon(self._converse, socket_stream(accepted))
 
     async def _converse(self, stream: NetworkStream) -> None:
@@ -399,8 +426,9 @@ class SocketWorld:
                 stream = secure = TLSStream(stream, tls, server_side=True)
                 await secure.handshake()
             if self._http2:
+                secure_too = tls is not None
                 await serve_http2_connection(
-                    stream, self._handler, secure=tls is not None, on_request=int
+                    stream, self._handler, secure=secure_too, on_request=int, settings=_OFFERED
                 )
             else:
                 await serve_connection(
@@ -438,6 +466,7 @@ class Stage:
         tasks: runs those who play along.
         certificates: of both sides.
         limit: the connector's.
+        http2: whether the origin and the connector speak HTTP/2.
         settings: the connector's others.
 
     Attributes:
@@ -453,13 +482,17 @@ class Stage:
         certificates: Certificates,
         *,
         limit: int = 1,
+        http2: bool = False,
         settings: Mapping[str, Any],
     ) -> None:
         self.world = world
         self.tasks = tasks
         self.certificates = certificates
         self.limit = limit
-        self.connector = world.connector(limit=limit, ssl=certificates.client, **settings)
+        self.http2 = http2
+        context = certificates.http2_client if http2 else certificates.client
+        versions = {"http_versions": ["h2"]} if http2 else {}
+        self.connector = world.connector(limit=limit, ssl=context, **versions, **settings)
         self._session = ClientSession(connector=self.connector, timeout=LONG)
         self._hurried: ClientSession | None = None
         self._victims_task = anyio.get_current_task().id
@@ -498,12 +531,15 @@ class Stage:
         assert isinstance(self.world, MemoryWorld)
         return self.world.network
 
-    def open_origin(self, *, tls: bool = False, http2: bool = False) -> None:
+    def open_origin(self, *, tls: bool = False) -> None:
         """Begin to serve."""
-        context = self.certificates.http2_server if http2 else self.certificates.server
-        if http2 and tls:
-            self.options["ssl"] = self.certificates.http2_client
-        self.url = self.world.add_origin(self.origin, context if tls else None, http2=http2)
+        context = self.certificates.http2_server if self.http2 else self.certificates.server
+        self.url = self.world.add_origin(self.origin, context if tls else None, http2=self.http2)
+
+    def play_origin(self, script: Script) -> None:
+        """Let a script serve, where the network is in memory."""
+        assert isinstance(self.world, MemoryWorld)
+        self.url = self.world.add_script(script)
 
     def path(self, *parts: object) -> URL:
         return self.url.joinpath(*map(str, parts))

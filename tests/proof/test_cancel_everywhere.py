@@ -90,8 +90,14 @@ async def play_once(
     world = SocketWorld() if sockets else MemoryWorld(scenario.addresses, capacity)
     with no_warnings():
         async with world, anyio.create_task_group() as tasks, assert_no_leaks(collect=False):
-            limits = {"limit": scenario.limit, "settings": scenario.settings}
-            stage = Stage(world, tasks, certificates, **limits)
+            stage = Stage(
+                world,
+                tasks,
+                certificates,
+                limit=scenario.limit,
+                http2=scenario.http2,
+                settings=scenario.settings,
+            )
             return await play_on(stage, scenario, play, sockets=sockets)
 
 
@@ -107,6 +113,8 @@ async def play_on(
             assert stage.session.closed or (run is not None and run.cancelled)
         if not stage.session.closed:
             await in_time(lambda: probe(stage), "the next requests")
+        if scenario.shared and stage.world.connections != 1:
+            raise AssertionError(f"{stage.world.connections} connections: one was given up")
     check_closed(stage, scenario, sockets=sockets)
     return run
 

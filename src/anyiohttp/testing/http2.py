@@ -22,7 +22,7 @@ from h2.events import (
     StreamReset,
     WindowUpdated,
 )
-from h2.exceptions import StreamClosedError
+from h2.exceptions import StreamClosedError, StreamIDTooLowError
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import Frame
 
@@ -31,6 +31,9 @@ from .peers import Peer
 __all__ = ("HTTP2Peer",)
 
 E = TypeVar("E", bound=Event)
+
+#: What ``h2`` says of a stream that the client has reset; the other, once it has forgotten it.
+_GIVEN_UP = (StreamClosedError, StreamIDTooLowError)
 
 _CONFIG = H2Configuration(
     client_side=False,
@@ -156,15 +159,21 @@ class HTTP2Peer:
             end: whether nothing follows.
         """
         fields = [(":status", str(status)), *headers]
-        with suppress(StreamClosedError):
-            self.h2.send_headers(stream, fields, end_stream=end and not body)
-            if body:
-                await self.send_data(stream, body, end=end)
+        await self.send_fields(stream, fields, end=end and not body)
+        if body:
+            await self.send_data(stream, body, end=end)
+
+    async def send_fields(
+        self, stream: int, fields: Sequence[tuple[str, str]], *, end: bool = False
+    ) -> None:
+        """Send fields: an informational response, a head, or trailers, which end the stream."""
+        with suppress(*_GIVEN_UP):
+            self.h2.send_headers(stream, fields, end_stream=end)
         await self.flush()
 
     async def send_data(self, stream: int, data: bytes, *, end: bool = False) -> None:
         """Send a part of a body, as the windows allow."""
-        with suppress(StreamClosedError):
+        with suppress(*_GIVEN_UP):
             await self._send_data(stream, data, end=end)
         await self.flush()
 
