@@ -30,6 +30,7 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 from tests.client.test_http2 import HOST, scripted, serving, writing
+from tests.websocket_peers import TEXT, frame
 
 import anyiohttp
 from anyiohttp import (
@@ -40,6 +41,7 @@ from anyiohttp import (
     MalformedResponseError,
     ServerDisconnectedError,
     UploadAbortedError,
+    WSMsgType,
     WSServerHandshakeError,
 )
 from anyiohttp._client.extended_connect import as_extended_connect
@@ -662,6 +664,30 @@ async def test_a_websocket_that_is_given_up_leaves_the_connection_alone() -> Non
         assert session.connector is not None
         assert session.connector.stats.busy == 0
         assert listener.connections == 1
+
+
+@pytest.mark.parametrize("how", ["ended", "reset", "goes with the connection"])
+async def test_a_websocket_that_is_over_as_soon_as_it_is_open(how: str) -> None:
+    """What was said in the same breath is received all the same, as over HTTP/1.1."""
+
+    async def script(peer: HTTP2Peer) -> None:
+        number = (await peer.request()).stream_id
+        peer.h2.send_headers(number, [(":status", "200")])
+        peer.h2.send_data(number, frame(TEXT, b"hello"), end_stream=how == "ended")
+        if how == "reset":
+            peer.h2.reset_stream(number)
+        await peer.flush()
+        if how != "goes with the connection":
+            await answer_all(peer)
+
+    async with scripted(script, OFFERED) as (session, _):
+        async with session.ws_connect("ws") as websocket:
+            assert await websocket.receive_str() == "hello"
+            assert (await websocket.receive()).type is WSMsgType.CLOSED
+        assert session.connector is not None
+        assert session.connector.stats.busy == 0
+        if how != "goes with the connection":
+            assert await get(session, "next") == b"/next"
 
 
 async def test_a_websocket_where_it_is_not_offered() -> None:

@@ -62,7 +62,14 @@ class HTTP2Exchange(Exchange):
     @property
     def stream(self) -> NetworkStream | None:  # type: ignore[override]
         """Carries the exchange; ``None`` once it has ended."""
-        return None if self._state.closed else self._wire.stream
+        return None if self._state.closed and not self._awaits_upgrade else self._wire.stream
+
+    @property
+    def _awaits_upgrade(self) -> bool:
+        """Whether there is a tunnel to be handed over; what came through it can still be read,
+        also if the peer has ended it meanwhile.
+        """
+        return self._state.tunnel and not (self._taken or self._released)
 
     @property
     def request_sent(self) -> bool:  # type: ignore[override]
@@ -111,15 +118,13 @@ class HTTP2Exchange(Exchange):
             self._wait_failed(exc)
 
     def release(self) -> None:
-        state = self._state
-        if state.closed or self._taken:
-            return
-        self._give_up()
+        if self._awaits_upgrade or not (self._state.closed or self._taken):
+            self._give_up()
 
     def upgrade(self) -> NetworkStream:
         if not self._state.tunnel:
             raise RuntimeError(f"{self.head.status} does not hand the stream over")
-        if self._state.closed or self._taken:
+        if not self._awaits_upgrade:
             raise ClientConnectionError("the exchange was released")
         self._taken = True
         return TunnelStream(self._engine, self._wire, self._state)
