@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import shlex
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import click
 import pytest
@@ -17,6 +19,7 @@ from tests.cli.stage import PROGRAM
 from anyiohttp.cli import main as main_module
 from anyiohttp.cli.app import program
 from anyiohttp.cli.exit_codes import ExitCode
+from anyiohttp.cli.loopback import LoopbackServer
 from anyiohttp.cli.main import main
 from anyiohttp.cli.manual import Manual
 
@@ -148,6 +151,37 @@ def test_without_click(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     for arguments in (["demo", "x"], ["demo", "--backend"], ["demo", "--backend", "x"]):
         assert main(arguments) == ExitCode.USAGE
         assert "usage: anyiohttp demo" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the shell has no such thing")
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("get {url} >&-", ExitCode.FILE, "Bad file descriptor"),
+        ("get {url} > /dev/full", ExitCode.FILE, "No space left"),
+        ("get {url} <&-", ExitCode.OK, ""),
+        ("get {url} 2>&-", ExitCode.OK, ""),
+        ("get {missing} 2>&-", ExitCode.CLIENT_STATUS, ""),
+        ("post {url} @- <&-", ExitCode.OK, ""),
+        ("download {url} -o {directory}/ >&- 2>&-", ExitCode.OK, ""),
+        ("--version > /dev/full", ExitCode.FILE, "No space left"),
+        ("completion bash > /dev/full", ExitCode.FILE, "No space left"),
+    ],
+)
+def test_streams_that_are_closed_or_full(
+    server: LoopbackServer, tmp_path: Path, command: str, code: ExitCode, said: str
+) -> None:
+    url, missing = server.url / "echo", server.url / "status/404"
+    command = command.format(url=url, missing=missing, directory=tmp_path)
+    line = f"{shlex.join(PROGRAM)} {command}"
+    done = subprocess.run(
+        line, shell=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == code
+    assert said in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    if code == ExitCode.OK and not command.startswith("download"):
+        assert json.loads(done.stdout)["path"] == "/echo"
 
 
 def test_importing_the_library_imports_neither() -> None:

@@ -97,6 +97,35 @@ def test_to_a_file(server: LoopbackServer, tmp_path: Path, capfdbinary: Capture)
     assert main(["get", str(url), "-o", str(tmp_path / "no" / "body")]) == ExitCode.FILE
 
 
+def test_to_what_is_there(server: LoopbackServer, tmp_path: Path) -> None:
+    """A link stays one, permissions stay, and a download's part file is left alone."""
+    target, part = tmp_path / "body", tmp_path / "body.part"
+    target.write_text("old")
+    target.chmod(0o600)
+    part.write_text("a download's")
+    (tmp_path / "link").symlink_to("body")
+    url = str(server.url / "stream/1000")
+    assert main(["get", url, "-o", str(tmp_path / "link")]) == 0
+    assert (tmp_path / "link").is_symlink()
+    assert target.read_bytes() == pattern(1000)
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert part.read_text() == "a download's"
+
+
+def test_to_what_is_no_file(server: LoopbackServer, tmp_path: Path) -> None:
+    """Root could put a file in the place of ``/dev/null``."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert main(["get", str(server.url / "stream/1000"), "-o", str(pipe)]) == 0
+        assert os.read(reader, 5000) == pattern(1000)
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert [*tmp_path.iterdir()] == [pipe]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

@@ -206,7 +206,7 @@ def test_a_part_that_has_become_shorter_is_not_believed(tmp_path: Path) -> None:
 def test_a_part_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("precious")
     (tmp_path / "file.part").symlink_to(tmp_path / "precious")
-    with pytest.raises(DownloadFileError, match="cannot open it"):
+    with pytest.raises(DownloadFileError, match=r"cannot open it.*; it is a symbolic link"):
         PartFile(tmp_path / "file").open()
     assert (tmp_path / "precious").read_text() == "precious"
 
@@ -246,13 +246,32 @@ def test_where_nothing_can_be_written(tmp_path: Path, path: str, number: int, hi
 
 
 def test_a_directory_in_the_way_of_the_name(tmp_path: Path) -> None:
-    (tmp_path / "file").mkdir()
     part = begun(tmp_path / "file", Identity("key", 4))
     part.write([Block(0, [b"data"])])
+    (tmp_path / "file").mkdir()
     with pytest.raises(DownloadFileError, match="cannot name it"):
         part.publish(4, None, overwrite=True)
     part.close()
     assert names(tmp_path) == ["file", "file.part", "file.part.journal"]
+
+
+@pytest.mark.parametrize("where", ["file", "file.part"])
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_what_is_no_file_is_left_alone(tmp_path: Path, where: str, through_a_link: bool) -> None:
+    """Root could put a file in the place of ``/dev/null``."""
+    os.mkfifo(tmp_path / where)
+    target = tmp_path / "file"
+    if through_a_link and where == "file":
+        target = tmp_path / "link"
+        target.symlink_to("file")
+    before = names(tmp_path)
+    part = PartFile(target)
+    with pytest.raises(DownloadFileError, match="no file") as caught:
+        part.open()
+    part.close()
+    assert caught.value.filename == str(target.with_name(target.name + where[4:]))
+    assert names(tmp_path) == before
+    assert (tmp_path / where).is_fifo()
 
 
 @pytest.mark.usefixtures("small_disk")

@@ -19,6 +19,7 @@ from .events_command import events_command
 from .exit_codes import ExitCode
 from .manual import Manual, ManualGroup, Option, Page
 from .request_command import request_commands
+from .running import tell_failure
 from .websocket_command import websocket_command
 
 __all__ = ("program", "run")
@@ -49,6 +50,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"{_PROGRAM}: interrupted", err=True)
         return ExitCode.INTERRUPTED
+    except OSError as exc:  # a page that could not be written
+        return tell_failure(exc)
     return status if isinstance(status, int) else ExitCode.OK
 
 

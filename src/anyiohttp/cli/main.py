@@ -7,6 +7,7 @@ Called by: the console script ``anyiohttp`` and ``python -m anyiohttp``.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -17,6 +18,7 @@ __all__ = ("main",)
 
 _NEEDED = ("click", "rich")
 _USAGE = 2
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,12 +30,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    _open_missing_streams()
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         return _without(missing, sys.argv[1:] if arguments is None else list(arguments))
-    from .app import run  # it needs them
+    try:
+        from .app import run  # it needs them
 
-    return run(arguments)
+        return run(arguments)
+    except KeyboardInterrupt:  # while the modules are loaded, which takes a moment
+        print("anyiohttp: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _open_missing_streams() -> None:
+    """Have standard streams where a shell has closed them (``<&-``, ``>&-``).
+
+    Nothing is read from the first, nothing can be written to the second, what is told goes nowhere.
+    """
+    for name, flags, mode in (
+        ("stdin", os.O_RDONLY, "r"),
+        ("stdout", os.O_RDONLY, "w"),
+        ("stderr", os.O_WRONLY, "w"),
+    ):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode, encoding="utf-8"))
 
 
 def _without(missing: Sequence[str], arguments: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from .backends import BackendMissing, run_on
 from .exit_codes import ExitCode, exit_code_of
 from .formatting import printable
 
-__all__ = ("complain", "describe", "run_command")
+__all__ = ("complain", "describe", "run_command", "tell_failure")
 
 
 def run_command(backend: str, function: Callable[[], Awaitable[int]]) -> int:
@@ -39,23 +39,26 @@ def run_command(backend: str, function: Callable[[], Awaitable[int]]) -> int:
         complain(str(exc))
         return ExitCode.USAGE
     except (ClientError, OSError, ValueError) as exc:
-        return _told(exc)
+        return tell_failure(exc)
     except BaseExceptionGroup as group:
         only = _only(group)
         if isinstance(only, KeyboardInterrupt):  # trio, from within a task group
             complain("interrupted")
             return ExitCode.INTERRUPTED
         if isinstance(only, ClientError | OSError | ValueError):
-            return _told(only)
+            return tell_failure(only)
         raise
     return status
 
 
-def _told(exc: Exception) -> int:
-    if isinstance(exc, BrokenPipeError) and not isinstance(exc, ClientError):
-        # Whoever read our output has gone; nor must Python's exit try to flush to it.
+def tell_failure(exc: Exception) -> int:
+    """Tell what went wrong on standard error; return the exit status for it."""
+    try:
+        sys.stdout.flush()
+    except OSError:  # nor must Python's exit try to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.PIPE
+    if isinstance(exc, BrokenPipeError) and not isinstance(exc, ClientError):
+        return ExitCode.PIPE  # whoever read our output has gone
     complain(describe(exc))
     return exit_code_of(exc)
 

@@ -8,10 +8,12 @@ Called by: `request_command`.
 from __future__ import annotations
 
 import codecs
+import stat
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from secrets import token_hex
+from typing import Literal, NoReturn
 
 import anyio
 
@@ -261,15 +263,34 @@ def _charset(response: ClientResponse) -> str:
 
 
 async def _save(response: ClientResponse, output: Path) -> int:
-    """Write the body to a file, which appears under its name when it is complete."""
-    total = 0
-    partial = anyio.Path(output.with_name(f"{output.name}.part"))
+    """Write the body to a file, which appears under its name when it is complete.
+
+    A file that is replaced passes its permissions on. What is no file (``/dev/null``, a named pipe)
+    is written to.
+    """
+    target = await anyio.Path(output).resolve()  # a link stays one
+    before = (await target.stat()).st_mode if await target.exists() else None
+    if before is not None and not stat.S_ISREG(before):
+        return await _write_to(response, target, "wb")
+    # Of a name that nobody else uses, least of all a download that is to be gone on with.
+    partial = target.with_name(f".{target.name[:50]}.{token_hex(4)}")
     try:
-        async with await partial.open("wb") as file:
-            async for data in response.content.iter_chunked(_BLOCK):
-                total += await file.write(data)
-        await partial.replace(output)
+        total = await _write_to(response, partial, "xb", before)
+        await partial.replace(target)
     except BaseException:
-        output.with_name(f"{output.name}.part").unlink(missing_ok=True)
+        with anyio.CancelScope(shield=True):
+            await partial.unlink(missing_ok=True)
         raise
+    return total
+
+
+async def _write_to(
+    response: ClientResponse, path: anyio.Path, mode: Literal["wb", "xb"], before: int | None = None
+) -> int:
+    total = 0
+    async with await path.open(mode) as file:
+        if before is not None:
+            await path.chmod(stat.S_IMODE(before))
+        async for data in response.content.iter_chunked(_BLOCK):
+            total += await file.write(data)
     return total

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 import threading
 import time
@@ -54,6 +55,7 @@ _HINTS = {
     errno.ENOENT: "make the directory first",
     errno.ENOTDIR: "make the directory first",
     errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "it is a symbolic link: move it away",
 }
 
 
@@ -111,10 +113,11 @@ class PartFile:
         """Open and lock the part file, which is made if there is none; return what it holds.
 
         Raises:
-            DownloadFileError: it cannot be written, another download writes it, or it is somebody
-                else's.
+            DownloadFileError: it cannot be written, another download writes it, it is somebody
+                else's, or under the final name there is no file but a directory or a device.
         """
         with self._lock, told("open", self.part):
+            _check_target(self.target)
             self._file = self._open_locked()
             size = os.fstat(self._file).st_size
             try:
@@ -377,9 +380,19 @@ def file_error(exc: OSError, doing: str, path: Path) -> DownloadFileError:
     return DownloadFileError(number, f"{text}; {hint}" if hint else text, str(path))
 
 
+def _check_target(target: Path) -> None:
+    """Refuse to put a file in the place of a device (``/dev/null``) or a directory."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(target.stat().st_mode):
+            raise DownloadFileError(errno.EEXIST, "what is there is no file", os.fspath(target))
+
+
 def _check_owner(file: int, path: Path) -> None:
-    """Refuse what another user has put there: its bytes would become part of the file."""
-    if hasattr(os, "geteuid") and os.fstat(file).st_uid != os.geteuid():
+    """Refuse what is no file, or what another user has put there: its bytes would be the file's."""
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode):
+        raise DownloadFileError(errno.EEXIST, "it is no file: move it away", os.fspath(path))
+    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
         raise DownloadFileError(
             errno.EPERM, "it belongs to another user: move it away", os.fspath(path)
         )
