@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from anyio import get_cancelled_exc_class
 from tests.downloads.origin import Origin, Stage, content, sha256
 
 import anyiohttp
 from anyiohttp import DownloadResult
+from anyiohttp.downloads.files import PartFile
 from anyiohttp.downloads.options import DownloadKwargs, Tuning, job_from
 from anyiohttp.downloads.plan import Splitting
 from anyiohttp.downloads.task import Download
@@ -119,6 +122,27 @@ async def test_what_was_received_is_not_fetched_again(tmp_path: Path) -> None:
         )
     assert path.read_bytes() == DATA
     assert received < 12 * len(DATA)
+
+
+async def test_cancelled_again_and_again(tmp_path: Path) -> None:
+    """Task.cancel knows no shield: what a second one meets is let go all the same."""
+    if get_cancelled_exc_class() is not asyncio.CancelledError:
+        return  # trio has no other cancellation than that of scopes
+    path = tmp_path / "file"
+    async with Stage(Origin(DATA)) as stage:
+        for turns in range(40):
+            task = asyncio.ensure_future(victim(stage, path, CASES["one connection"])())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            while not task.done():
+                task.cancel()
+                await asyncio.sleep(0)
+            part = PartFile(path)
+            part.open()  # nobody holds it
+            part.close()
+            assert task.cancelled() or path.read_bytes() == DATA
+        assert (await victim(stage, path, CASES["one connection"])()).size == len(DATA)
+    assert path.read_bytes() == DATA
 
 
 async def test_a_batch_is_cancelled_at_every_await(tmp_path: Path) -> None:

@@ -300,6 +300,15 @@ def test_no_more_room(tmp_path: Path) -> None:
     again.close()
 
 
+def test_closed_before_it_was_opened(tmp_path: Path) -> None:
+    """What opens it waits for a thread, and what closes it has had one already."""
+    part = PartFile(tmp_path / "file")
+    part.close()
+    with pytest.raises(DownloadFileError, match="has ended"):
+        part.open()
+    assert names(tmp_path) == []
+
+
 def test_after_it_was_closed(tmp_path: Path) -> None:
     part = begun(tmp_path / "file")
     part.close()

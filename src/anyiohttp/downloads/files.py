@@ -106,6 +106,7 @@ class PartFile:
         self._lock = threading.Lock()
         self._file = -1
         self._log = -1
+        self._ended = False
 
     # --- beginning ---
 
@@ -117,6 +118,8 @@ class PartFile:
                 else's, or under the final name there is no file but a directory or a device.
         """
         with self._lock, told("open", self.part):
+            if self._ended:
+                raise self._has_ended()
             _check_target(self.target)
             self._file = self._open_locked()
             size = os.fstat(self._file).st_size
@@ -323,8 +326,12 @@ class PartFile:
                 self.journal.unlink()
 
     def close(self) -> None:
-        """Let go of the files. A part of which nothing is there is deleted."""
+        """Let go of the files, for good: a thread that is only about to open them does not.
+
+        A part of which nothing is there is deleted.
+        """
         with self._lock:
+            self._ended = True
             if self._file < 0:
                 return
             try:
@@ -351,7 +358,10 @@ class PartFile:
 
     def _check(self) -> None:
         if self._file < 0:
-            raise DownloadFileError(errno.EBADF, "the download has ended", str(self.part))
+            raise self._has_ended()
+
+    def _has_ended(self) -> DownloadFileError:
+        return DownloadFileError(errno.EBADF, "the download has ended", str(self.part))
 
 
 @contextmanager

@@ -95,7 +95,13 @@ class Place:
     async def close(self) -> None:
         """Let go of the part file, which stays there if anything is in it."""
         if self.part is not None:
-            await to_thread.run_sync(self.part.close)
+            try:
+                await to_thread.run_sync(self.part.close)
+            except BaseException:
+                # asyncio cancels a task again if it is told so, shielded or not, before the thread
+                # has begun or while it works. Left open, the part would stay locked.
+                self.part.close()
+                raise
 
 
 def _server_name(opened: Opened) -> str | None:
