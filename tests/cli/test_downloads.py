@@ -202,6 +202,18 @@ def test_download(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list", "out"]
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+def test_a_limit_for_all_of_it(
+    server: LoopbackServer, tmp_path: Path, capfd: pytest.CaptureFixture[str], backend: str
+) -> None:
+    """It is not one for each request, after which another would go on."""
+    url = str(server.url / "drip" % {"n": 1000, "delay": 0.02})
+    into = ["-o", f"{tmp_path}/", "--backend", backend]
+    assert main(["download", url, "--timeout", "0.5", *into]) == ExitCode.TIMEOUT
+    assert "the 0.5 s of --timeout have passed" in capfd.readouterr().err
+    assert not (tmp_path / "drip").exists()
+
+
 def test_credentials(server: LoopbackServer, tmp_path: Path) -> None:
     url = str(server.url / "basic-auth/me/secret")
     for auth, code in ((["-a", "me:secret"], 0), (["-a", "me:x"], ExitCode.CLIENT_STATUS)):

@@ -67,6 +67,12 @@ def test_follows_and_reconnects(
     assert capfd.readouterr().out == '"Basic dTpw"\n'
 
 
+def test_a_limit_for_all_of_it(stream: LoopbackServer, capfd: pytest.CaptureFixture[str]) -> None:
+    url = str(stream.url / "slow")
+    assert main(["sse", url, "--timeout", "0.3"]) == ExitCode.TIMEOUT
+    assert "the 0.3 s of --timeout have passed" in capfd.readouterr().err
+
+
 def test_no_stream(stream: LoopbackServer, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["sse", str(stream.url / "get")]) == ExitCode.REFUSED
     assert "EventSourceError" in capfd.readouterr().err

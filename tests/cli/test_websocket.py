@@ -103,6 +103,17 @@ def test_how_it_was_closed(url: str, piped: Piped) -> None:
     assert done == Talk(ExitCode.BROKEN, "", "closed: 4000, as you wish\n")
 
 
+def test_a_limit_for_all_of_it(
+    url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The input does not end, nor does the server say anything."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as source, os.fdopen(writing, "w"):
+        monkeypatch.setattr("sys.stdin", source)
+        assert main(["ws", url, "--timeout", "0.3"]) == ExitCode.TIMEOUT
+    assert "the 0.3 s of --timeout have passed" in capfd.readouterr().err
+
+
 def test_no_handshake(server: LoopbackServer, piped: Piped) -> None:
     done = piped(str(server.url / "get"))
     assert done.status == ExitCode.REFUSED

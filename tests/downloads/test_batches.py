@@ -253,3 +253,11 @@ def test_items_are_taken_as_there_is_need_of_them() -> None:
     busy = ItemQueue(items(), 1)
     assert urls_of(busy, 2) == ["http://a/0", None]
     assert len(taken) < 2000
+
+
+async def test_it_is_iterated_over_in_its_block(tmp_path: Path) -> None:
+    async with Stage(Origin(DATA)) as stage:
+        async with download_all(stage.session, [stage.url], to=tmp_path) as outcomes:
+            pass
+        with pytest.raises(RuntimeError, match="has ended"):
+            await outcomes.__anext__()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 NONE = ClientTimeout()
 
 
-@pytest.mark.parametrize("seconds", [None, 0, -1])
+@pytest.mark.parametrize("seconds", [None, 0, -1, math.inf])
 def test_no_limit(seconds: float | None) -> None:
     assert NONE.deadline_of(seconds, 10.0) == math.inf
 

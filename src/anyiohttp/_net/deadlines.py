@@ -61,7 +61,7 @@ _ERRORS: dict[Phase, tuple[type[ServerTimeoutError], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ClientTimeout:
-    """The limits of a call, in seconds; ``None`` or 0 means no limit.
+    """The limits of a call, in seconds; ``None``, 0 or infinity means no limit.
 
     Args:
         total: the whole call, from the request to the last byte of the body.
@@ -87,7 +87,9 @@ class ClientTimeout:
         if not seconds or seconds < 0:
             return math.inf
         end = now + seconds
-        return math.ceil(end) if seconds > self.ceil_threshold else end
+        if seconds > self.ceil_threshold and end != math.inf:
+            return math.ceil(end)
+        return end
 
 
 #: aiohttp's defaults: five minutes for everything, thirty seconds to connect.

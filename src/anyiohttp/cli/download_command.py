@@ -25,7 +25,7 @@ from .options import (
     HEADER_OPTION,
     TLS_OPTIONS,
     auth_of,
-    connection_of,
+    connection_within,
 )
 from .output import Screen
 from .plan import PlanError, plan_headers, plan_url
@@ -204,10 +204,9 @@ def _run(values: Mapping[str, Any]) -> int:
     from .downloading import download_files  # with what is needed for downloads only
 
     screen = Screen(values["color"])
-    command = partial(
-        download_files, plan, connection_of(values), auth_of(values), _view(screen, plan)
-    )
-    status = run_command(values["backend"], command)
+    settings, limit = connection_within(values)
+    command = partial(download_files, plan, settings, auth_of(values), _view(screen, plan))
+    status = run_command(values["backend"], command, limit)
     if status == ExitCode.INTERRUPTED:
         complain("what was fetched is kept: the same command goes on with it")
     return status

@@ -23,7 +23,7 @@ from .options import (
     HEADER_OPTION,
     TLS_OPTIONS,
     auth_of,
-    connection_of,
+    connection_within,
 )
 from .output import Screen
 from .plan import PlanError, plan_headers, plan_url
@@ -108,5 +108,6 @@ def _run(values: Mapping[str, Any]) -> int:
         count=values["count"],
         reconnects=values["reconnects"],
     )
-    command = partial(follow, plan, connection_of(values), Screen(values["color"]))
-    return run_command(values["backend"], command)
+    settings, limit = connection_within(values)
+    command = partial(follow, plan, settings, Screen(values["color"]))
+    return run_command(values["backend"], command, limit)

@@ -8,6 +8,7 @@ Called by: the commands' modules.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ __all__ = (
     "TLS_OPTIONS",
     "auth_of",
     "connection_of",
+    "connection_within",
     "screen_of",
 )
 
@@ -118,7 +120,7 @@ CONNECTION_OPTIONS: tuple[click.Parameter, ...] = (
         group=_CONNECTION,
         type=_SECONDS,
         metavar="SECONDS",
-        help="A limit for the whole call; none by default.",
+        help="A limit for all of it; none by default.",
     ),
     Option(
         "--connect-timeout",
@@ -255,6 +257,16 @@ def connection_of(values: Mapping[str, Any]) -> ConnectionSettings:
     if ca is not None and Path(ca).is_dir():
         chosen["ca"] = f"{ca.rstrip('/')}/"
     return ConnectionSettings(**chosen)
+
+
+def connection_within(values: Mapping[str, Any]) -> tuple[ConnectionSettings, float | None]:
+    """Return how the server is reached, and a limit that is the command's and not each call's.
+
+    Raises:
+        click.UsageError: as `connection_of`.
+    """
+    settings = connection_of(values)
+    return replace(settings, timeout=None), settings.timeout
 
 
 def auth_of(values: Mapping[str, Any]) -> Auth | None:

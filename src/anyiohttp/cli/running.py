@@ -10,6 +10,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
+
+import anyio
 
 from .. import ClientError
 from .backends import BackendMissing, run_on
@@ -19,18 +22,21 @@ from .formatting import printable
 __all__ = ("complain", "describe", "run_command", "tell_failure")
 
 
-def run_command(backend: str, function: Callable[[], Awaitable[int]]) -> int:
+def run_command(
+    backend: str, function: Callable[[], Awaitable[int]], limit: float | None = None
+) -> int:
     """Run a command to its end.
 
     Args:
         backend: ``asyncio``, ``uvloop`` or ``trio``.
         function: the command; returns the exit status.
+        limit: the seconds it may take in all; 0 or ``None`` for any time.
 
     Returns:
         That, or the one for what it raised, which is told on standard error.
     """
     try:
-        status = run_on(backend, function)
+        status = run_on(backend, partial(_within, limit, function) if limit else function)
         sys.stdout.flush()
     except KeyboardInterrupt:
         complain("interrupted")
@@ -49,6 +55,12 @@ def run_command(backend: str, function: Callable[[], Awaitable[int]]) -> int:
             return tell_failure(only)
         raise
     return status
+
+
+async def _within(limit: float, function: Callable[[], Awaitable[int]]) -> int:
+    with anyio.move_on_after(limit):
+        return await function()
+    raise TimeoutError(f"the {limit:g} s of --timeout have passed")
 
 
 def tell_failure(exc: Exception) -> int:

@@ -21,7 +21,7 @@ from .options import (
     HEADER_OPTION,
     TLS_OPTIONS,
     auth_of,
-    connection_of,
+    connection_within,
 )
 from .output import Screen
 from .plan import PlanError, full_url, plan_headers, plan_url
@@ -111,5 +111,6 @@ def _run(values: Mapping[str, Any]) -> int:
         binary=values["binary"],
         linger=values["linger"],
     )
-    command = partial(talk, plan, connection_of(values), Screen(values["color"]))
-    return run_command(values["backend"], command)
+    settings, limit = connection_within(values)
+    command = partial(talk, plan, settings, Screen(values["color"]))
+    return run_command(values["backend"], command, limit)

@@ -140,6 +140,8 @@ class DownloadBatch:
             raise RuntimeError("enter download_all() with async with before iterating over it")
         try:
             return await self._outcomes.receive()
+        except anyio.ClosedResourceError:
+            raise RuntimeError("the block of download_all() has ended") from None
         except anyio.EndOfStream:
             # If it is a cancellation that has ended the tasks, it goes before the end of outcomes.
             await checkpoint()
