@@ -104,6 +104,7 @@ PURE = {
     "_protocol.http2.mapping",
     "_protocol.http2.streams",
     "_protocol.malformed",
+    "_protocol.source_failures",
     "downloads.digests",
     "downloads.items",
     "downloads.journal",

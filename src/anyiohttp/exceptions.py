@@ -24,6 +24,7 @@ The tree (aiohttp's names and bases; ``+`` marks a second, built-in base)::
     │   │   │   ├── ConnectionTimeoutError
     │   │   │   └── SocketTimeoutError
     │   │   └── ServerFingerprintMismatch (also named FingerprintMismatch)
+    │   ├── RequestBodyError
     │   └── ForeignEventLoopError                 + RuntimeError
     ├── ClientPayloadError
     │   ├── ContentDecodingError
@@ -69,6 +70,8 @@ Which one is raised when:
   ``ClientHttpProxyError``; it refused a SOCKS request → ``ClientSocksProxyError``;
 * the peer went away before a response → ``ServerDisconnectedError`` or ``ClientOSError``; in the
   middle of a body → ``ClientPayloadError``;
+* what sends the request's body (a generator, a file) raised something → ``RequestBodyError``,
+  which has that as its ``__cause__``; an ``OSError`` of it → ``ClientOSError``;
 * the peer sent something that is not HTTP → ``MalformedResponseError``;
 * a limit of ``ClientTimeout`` ran out → one of the ``ServerTimeoutError`` family, which says
   phase, host and seconds;
@@ -129,6 +132,7 @@ __all__ = (
     "NonHttpUrlClientError",
     "NonHttpUrlRedirectClientError",
     "RedirectClientError",
+    "RequestBodyError",
     "ResponseAbandonedError",
     "ServerConnectionError",
     "ServerDisconnectedError",
@@ -428,6 +432,14 @@ FingerprintMismatch = ServerFingerprintMismatch
 
 
 # --- bodies ---------------------------------------------------------------------------------
+
+
+class RequestBodyError(ClientConnectionError):
+    """What the request's body is taken from raised something, which is the ``__cause__``.
+
+    The request was not finished, so that its connection is of no more use. aiohttp has a plain
+    `ClientConnectionError` for it.
+    """
 
 
 class ClientPayloadError(ClientError):

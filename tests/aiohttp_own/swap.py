@@ -14,7 +14,7 @@ import importlib
 import os
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Awaitable, Coroutine, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +151,10 @@ def swap() -> None:
     share("WSCloseCode")
     utils = aiohttp.test_utils
     utils.ClientSession = anyiohttp.ClientSession  # type: ignore[misc,assignment]
-    utils._RequestContextManager = anyiohttp.RequestContext  # type: ignore[attr-defined]
-    utils._WSRequestContextManager = anyiohttp.RequestContext  # type: ignore[attr-defined]
+    for name, kept_in in (("request", "_responses"), ("ws_connect", "_websockets")):
+        setattr(utils.TestClient, f"_{name}", _through_session(name, kept_in))
+    for name in ("_RequestContextManager", "_WSRequestContextManager"):
+        setattr(utils, name, lambda context: context)
 
 
 def share(name: str) -> None:
@@ -170,6 +172,53 @@ def share(name: str) -> None:
                 setattr(module, key, replaced[id(value)])
     setattr(aiohttp, name, theirs)
     setattr(sys.modules["aiohttp.http"], name, theirs)
+
+
+class SavedContext(Coroutine[Any, Any, Any]):
+    """What a session's call returns, for aiohttp's test client, which closes what it gave.
+
+    The test client would await the call inside a context of its own; what `async with` means for
+    a call is the session's business.
+    """
+
+    def __init__(self, context: Any, saved: list[Any]) -> None:
+        self._context = context
+        self._saved = saved
+        self._coroutine = self._save(context)
+
+    async def _save(self, giving: Awaitable[Any]) -> Any:
+        given = await giving
+        self._saved.append(given)
+        return given
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._coroutine.__await__()
+
+    def send(self, value: Any) -> Any:
+        return self._coroutine.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._coroutine.throw(*error)
+
+    def close(self) -> None:
+        self._coroutine.close()
+        self._context.close()
+
+    async def __aenter__(self) -> Any:
+        self._coroutine.close()
+        return await self._save(self._context.__aenter__())
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._context.__aexit__(*error)
+
+
+def _through_session(name: str, kept_in: str) -> Any:
+    def call(client: Any, *args: Any, **kwargs: Any) -> SavedContext:
+        *first, path = args
+        context = getattr(client.session, name)(*first, client.make_url(path), **kwargs)
+        return SavedContext(context, getattr(client, kept_in))
+
+    return call
 
 
 class OurBody(their_payload.Payload):

@@ -409,8 +409,9 @@ async def test_a_reader_that_fails(loopback: LoopbackServer) -> None:
     reader.feed_data(b"begin")
     reader.set_exception(LookupError("no more"))
     async with anyiohttp.ClientSession(loopback.url) as session:
-        with pytest.raises(LookupError, match="no more"):
+        with pytest.raises(anyiohttp.RequestBodyError, match="no more") as caught:
             await session.post("echo", data=reader)
+        assert isinstance(caught.value.__cause__, LookupError)
     await loopback.counts.wait_for(lambda counts: counts.open == 0)
 
 
@@ -859,6 +860,118 @@ async def test_an_early_response_stops_a_generator(scripted_server: StartScripte
         assert server.connections == 2
 
 
+# --- in a block, beside the response --------------------------------------------------------
+
+BEGUN = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"
+
+
+async def beginning_to_answer(peer: ScriptedPeer) -> None:
+    """Answer at once, and to the end when the request has ended."""
+    while True:
+        await peer.receive_head()
+        await peer.send(BEGUN)
+        await peer.receive_until(b"0\r\n\r\n")
+        await peer.send(b"4\r\nlast\r\n0\r\n\r\n")
+
+
+async def test_the_upload_goes_on_in_the_block(scripted_server: StartScripted) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one"
+        await go_on.wait()
+        yield b"two"
+
+    server = await scripted_server(beginning_to_answer)
+    tracker = anyiohttp.UploadTracker()
+    go_on = anyio.Event()
+    async with anyiohttp.ClientSession(server.url) as session:
+        async with session.post("/", data=pieces(), upload_tracker=tracker) as response:
+            assert await response.content.readexactly(5) == b"first"
+            assert not tracker.upload_complete.done()
+            go_on.set()
+            await tracker.upload_complete
+            assert tracker.bytes_written == 6
+            assert await response.read() == b"last"
+        # Both have come to their end.
+        go_on = anyio.Event()
+        async with session.post("/", data=pieces()) as response:
+            go_on.set()
+            assert await response.read() == b"firstlast"
+        assert server.connections == 1
+
+
+async def test_what_a_generator_raises_beside_the_response(scripted_server: StartScripted) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one"
+        await go_on.wait()
+        raise Mine("out of paper")
+
+    server = await scripted_server(beginning_to_answer)
+    tracker = anyiohttp.UploadTracker()
+    go_on = anyio.Event()
+    async with anyiohttp.ClientSession(server.url) as session:
+        async with session.post("/", data=pieces(), upload_tracker=tracker) as response:
+            assert await response.content.readexactly(5) == b"first"
+            go_on.set()
+            with pytest.raises(anyiohttp.RequestBodyError) as told:
+                await tracker.upload_complete
+            with pytest.raises(anyiohttp.RequestBodyError) as caught:
+                await response.read()
+            assert caught.value is told.value
+            assert isinstance(told.value.__cause__, Mine)
+        await server.wait_for(lambda server: server.open == 0)
+
+
+@pytest.mark.parametrize("how", ["the block ends", "the block fails", "released", "not accepted"])
+async def test_an_upload_that_is_not_finished(scripted_server: StartScripted, how: str) -> None:
+    """The body is closed, by who was using it, before the call or its block has ended."""
+
+    async def check(response: anyiohttp.ClientResponse) -> None:
+        if how == "not accepted":
+            raise Mine("unwanted")
+
+    async def never_ending() -> AsyncIterator[bytes]:
+        try:
+            yield b"one"
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.lowlevel.checkpoint()
+            closed.append(True)
+
+    server = await scripted_server(beginning_to_answer)
+    tracker = anyiohttp.UploadTracker()
+    closed: list[bool] = []
+    options: Any = {"upload_tracker": tracker, "raise_for_status": check}
+    async with anyiohttp.ClientSession(server.url) as session:
+        with suppress(Mine):
+            async with session.post("/", data=never_ending(), **options) as response:
+                assert await response.content.readexactly(5) == b"first"
+                if how == "the block fails":
+                    raise Mine("nothing more")
+                if how == "released":
+                    response.release()
+                    with pytest.raises(anyiohttp.UploadAbortedError):
+                        await tracker.upload_complete
+        assert closed
+        await server.wait_for(lambda server: server.open == 0)
+    assert isinstance(tracker.upload_complete.exception(), anyiohttp.UploadAbortedError)
+
+
+async def test_without_a_block_an_early_response_ends_the_upload(
+    scripted_server: StartScripted,
+) -> None:
+    server = await scripted_server(beginning_to_answer)
+    tracker = anyiohttp.UploadTracker()
+    pieces = Pieces(b"one", endless=True)
+    async with anyiohttp.ClientSession(server.url) as session:
+        response = await session.post("/", data=pieces(), upload_tracker=tracker)
+        assert pieces.closed
+        assert isinstance(tracker.upload_complete.exception(), anyiohttp.UploadAbortedError)
+        assert await response.content.readexactly(5) == b"first"
+        response.release()
+        await server.wait_for(lambda server: server.open == 0)
+
+
 async def test_a_response_after_the_last_byte_keeps_the_connection(
     scripted_server: StartScripted,
 ) -> None:
@@ -966,9 +1079,23 @@ class Mine(Exception):
     pass
 
 
+async def awaited(
+    session: anyiohttp.ClientSession, data: object, tracker: anyiohttp.UploadTracker
+) -> None:
+    await session.post("/", data=data, upload_tracker=tracker)
+
+
+async def entered(
+    session: anyiohttp.ClientSession, data: object, tracker: anyiohttp.UploadTracker
+) -> None:
+    async with session.post("/", data=data, upload_tracker=tracker):
+        raise AssertionError("there is no response")
+
+
+@pytest.mark.parametrize("call", [awaited, entered])
 @pytest.mark.parametrize("before", [(), (b"piece",), (b"x" * 300_000,) * 3], ids=len)
-async def test_what_a_generator_raises_comes_out(
-    scripted_server: StartScripted, before: tuple[bytes, ...]
+async def test_what_a_generator_raises_is_the_cause(
+    scripted_server: StartScripted, before: tuple[bytes, ...], call: Any
 ) -> None:
     async def script(peer: ScriptedPeer) -> None:
         await peer.wait_closed()
@@ -978,13 +1105,35 @@ async def test_what_a_generator_raises_comes_out(
     pieces = Pieces(*before, error)
     tracker = anyiohttp.UploadTracker()
     async with anyiohttp.ClientSession(server.url) as session:
-        with pytest.raises(Mine) as caught:
-            await session.post("/", data=pieces(), upload_tracker=tracker)
-        assert caught.value is error
+        with pytest.raises(anyiohttp.RequestBodyError, match="out of paper") as caught:
+            await call(session, pieces(), tracker)
+        assert caught.value.__cause__ is error
         assert pieces.closed
         await server.wait_for(lambda server: server.open == 0)
-    assert tracker.upload_complete.exception() is error
+    assert tracker.attempts == 1
+    assert tracker.upload_complete.exception() is caught.value
     assert b"0\r\n\r\n" not in bytes(server.peers[0].received)
+
+
+async def test_an_interrupt_while_a_generator_runs(scripted_server: StartScripted) -> None:
+    """It comes out of the block by itself."""
+
+    class Interrupt(BaseException):
+        pass
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one"
+        raise Interrupt
+
+    async def script(peer: ScriptedPeer) -> None:
+        await peer.wait_closed()
+
+    server = await scripted_server(script)
+    async with anyiohttp.ClientSession(server.url) as session:
+        for call in (awaited, entered):
+            with pytest.raises(Interrupt):
+                await call(session, pieces(), anyiohttp.UploadTracker())
+        await server.wait_for(lambda server: server.open == 0)
 
 
 async def test_a_deadline_of_the_generators_own(loopback: LoopbackServer) -> None:

@@ -708,6 +708,37 @@ async def early_response(stage: Stage) -> Victim:
     return victim
 
 
+@scenario("answer read while the body is sent", sockets=True, timed=True)
+async def duplex(stage: Stage) -> Victim:
+    stage.open_origin()
+
+    async def victim() -> None:
+        marker = stage.marker()
+        lines = [f"{marker} {place}\n".encode() for place in range(4)]
+        url = stage.path("duplex", marker)
+        async with stage.session.post(url, data=stage.pieces(marker)) as response:
+            for line in lines:
+                judge(await response.content.readline(), line)
+            judge(await response.content.read(), b"")
+
+    return victim
+
+
+@scenario("the end of a block whose body is still being sent", sockets=True)
+async def duplex_left(stage: Stage) -> Victim:
+    stage.open_origin()
+
+    async def victim() -> None:
+        marker = stage.marker()
+        url = stage.path("duplex", marker)
+        data = stage.pieces(marker, 1000)
+        async with stage.session.post(url, data=data) as response:
+            judge(await response.content.readline(), f"{marker} 0\n".encode())
+        await checkpoint()
+
+    return victim
+
+
 # --- closing ------------------------------------------------------------------------------------
 
 

@@ -201,7 +201,7 @@ class Origin:
                 await turns(1)
                 await send(data)
 
-        return Response(200, writer=write)
+        return Response(200, writer=write, duplex=True)
 
     async def refuse(self, request: Request) -> Response:
         await turns(2)

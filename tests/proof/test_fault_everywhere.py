@@ -387,19 +387,33 @@ class Pieces:
         return b"piece %d;" % self._left
 
 
+BEGUN = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
 @pytest.mark.parametrize("kind", ["end", "reset", "stall"])
-@pytest.mark.parametrize("streamed", [False, True], ids=["bytes", "streamed"])
+@pytest.mark.parametrize("form", ["bytes", "streamed", "answered early"])
 async def test_uploads(
-    kind: str, streamed: bool, ledger: Ledger, exhaustive: bool, backend: str
+    kind: str, form: str, ledger: Ledger, exhaustive: bool, backend: str
 ) -> None:
-    """The peer leaves, or reads no more, after each byte of the request."""
+    """The peer leaves, or reads no more, after each byte of the request.
+
+    "Answered early" means that the body goes on beside the beginning of the answer.
+    """
     received: list[Peer] = []
 
     async def script(peer: Peer) -> None:
         received.append(peer)
         while True:
-            head, _ = await peer.receive_request()
-            await peer.send(with_length(head.split(b" ")[1].decode()[1:]))
+            head = await peer.receive_head()
+            name = head.split(b" ")[1].decode()[1:]
+            if form != "answered early" or name != "victim":
+                await peer.receive_body(head)
+                await peer.send(with_length(name))
+                continue
+            body = content(name)
+            await peer.send(BEGUN + b"%x\r\n%b\r\n" % (10, body[:10]))
+            await peer.receive_body(head)
+            await peer.send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body) - 10, body[10:]))
 
     async def attempt(faults: Faults, limit: ClientTimeout) -> Outcome:
         async with MemoryNetwork() as network:
@@ -409,7 +423,7 @@ async def test_uploads(
                 trial = Trial(network, session, listener.url, {})
                 outcome: Outcome
                 try:
-                    data = Pieces(5) if streamed else b"x" * 50
+                    data = b"x" * 50 if form == "bytes" else Pieces(5)
                     url = listener.url / "victim"
                     async with session.post(url, data=data, timeout=limit) as response:
                         outcome = response.status, await response.read()
@@ -425,11 +439,12 @@ async def test_uploads(
     right = 200, content("victim")
     assert await attempt(NO_FAULTS, PATIENT) == right
     total = received[0].received.index(b"GET /next")
-    form = f"upload, {'streamed' if streamed else 'bytes'}"
 
     async def run(position: int) -> None:
-        place = f"{form}:{position}"
-        with ledger.trial(CLAIM, form=form, fault=kind, position=place, backend=backend):
+        place = f"upload, {form}:{position}"
+        with ledger.trial(
+            CLAIM, form=f"upload, {form}", fault=kind, position=place, backend=backend
+        ):
             faults = Faults(**{f"{kind}_at": position})  # type: ignore[arg-type]
             outcome = await attempt(faults, _limit(position, kind == "stall"))
             if isinstance(outcome, ClientError):

@@ -84,7 +84,13 @@ class BlockTasks:
         tasks, self._tasks = self._tasks, None
         if tasks is not None:
             tasks.cancel_scope.cancel()
-            await tasks.__aexit__(None, None, None)
+            try:
+                await tasks.__aexit__(None, None, None)
+            except BaseExceptionGroup as exc:
+                if len(exc.exceptions) > 1:
+                    raise
+                # An interrupt, say, that came while a body was asked for its next piece.
+                raise exc.exceptions[0] from None
 
     async def _run(self, function: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -97,12 +97,16 @@ class Settle:
         return self._settled(request, handle)
 
     async def _settled(self, request: ClientRequest, handle: Handler) -> ClientResponse:
+        spawn = request.call.spawn
         try:
             response = await handle(request)
         except BaseException as exc:
-            await self._settle(request, exc)
+            if spawn is not None and spawn.running:
+                # The body is in use until the block has ended what runs in it.
+                spawn.when_done(partial(self._settle, request, exc))
+            else:
+                await self._settle(request, exc)
             raise
-        spawn = request.call.spawn
         if spawn is not None and spawn.running:
             spawn.when_done(partial(self._settle, request, None))
             return response
@@ -453,6 +457,8 @@ class Send:
 async def _answered(tracker: UploadTracker, exchange: Exchange) -> None:
     """Note how an upload has ended that went on beside its response."""
     tracker.answered(sent=exchange.request_sent)
+    if exchange.upload_error is not None:
+        tracker.failed(exchange.upload_error)
 
 
 async def _tell_of_sending(

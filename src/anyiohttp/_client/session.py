@@ -74,6 +74,9 @@ __all__ = ("ClientSession",)
 
 Self = TypeVar("Self", bound="ClientSession")
 
+#: A body at hand of no more than this goes out together with its head.
+_GOES_AT_ONCE = 64 * 1024
+
 
 class ClientSession(OpensConversations):
     """A set of defaults, a cookie jar and a pool of connections to make requests with.
@@ -291,7 +294,7 @@ class ClientSession(OpensConversations):
     ) -> RequestContext[ClientResponse]:
         """Return a call; if its body may outlive the response's head, its block can own that."""
         data = kwargs.get("data")
-        if data is None or isinstance(data, bytes | str):
+        if data is None or (isinstance(data, bytes | str) and len(data) <= _GOES_AT_ONCE):
             return RequestContext(self._request(method, url, **kwargs))
         block = BlockTasks()
         return RequestContext(self._request(method, url, block, **kwargs), block=block)

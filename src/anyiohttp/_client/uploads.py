@@ -117,11 +117,15 @@ class UploadTracker:
         What ended it before or after it had a connection was no error of the upload, and a
         cancellation is the caller's own: the outcome is an `UploadAbortedError` then, which has it
         as its cause.
+
+        Args:
+            error: what the request failed with; ``None`` if it got its response.
         """
+        failure = self._failure
         if error is None and self._sent:
             self.upload_complete.settle(None)
-        elif error is not None and error is self._failure:
-            self.upload_complete.settle(error)
+        elif failure is not None and (error is None or error is failure):
+            self.upload_complete.settle(failure)
         else:
             aborted = UploadAbortedError("The request body was not fully sent")
             aborted.__cause__ = error

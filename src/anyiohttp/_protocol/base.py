@@ -169,12 +169,14 @@ class Exchange(ABC):
         stream: carries the exchange, to be asked for its extra attributes; ``None`` once the
             exchange has ended.
         request_sent: whether the request went out in full; if not, the final response came first.
+        upload_error: what the request's body came to grief by after the head had come, if it did.
         delimited: whether the protocol says where the body ends; if not, the connection's end does.
     """
 
     head: ResponseHead
     stream: NetworkStream | None
     request_sent = True
+    upload_error: Exception | None = None
     delimited = True
 
     @property

@@ -71,15 +71,19 @@ class Peer:
     async def receive_request(self) -> tuple[bytes, bytes]:
         """Return a request's head and its body; a chunked body as it was sent, without trailers."""
         head = await self.receive_head()
+        return head, await self.receive_body(head)
+
+    async def receive_body(self, head: bytes) -> bytes:
+        """Return the body that follows a request's head, as `receive_request` does."""
         fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
         if fields.get(b"transfer-encoding") != b"chunked":
-            return head, await self.receive_exactly(int(fields.get(b"content-length", 0)))
+            return await self.receive_exactly(int(fields.get(b"content-length", 0)))
         body, size = b"", -1
         while size:
             line = await self.receive_until(b"\r\n")
             size = int(line.split(b";")[0], 16)
             body += line + await self.receive_exactly(size + 2)
-        return head, body
+        return body
 
     async def wait_closed(self) -> bytes:
         """Wait until the client has closed the connection. Returns what came before that."""

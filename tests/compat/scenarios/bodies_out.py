@@ -14,6 +14,7 @@ import anyio.lowlevel
 from multidict import MultiDict
 from tests.compat.registry import scenario
 from tests.compat.stage import Stage
+from tests.servers import ScriptedPeer
 
 
 async def _post_all(aiohttp: Any, stage: Stage, bodies: dict[str, Any], **kwargs: Any) -> None:
@@ -354,3 +355,39 @@ async def upload_tracker(aiohttp: Any, stage: Stage) -> None:
                 stage.saw(name, (await response.json())["size"])
             stage.saw(f"{name} after", [tracker.attempts, tracker.bytes_written])
             stage.saw(f"{name} done", tracker.upload_complete.done())
+
+
+@scenario
+async def an_upload_that_goes_on_beside_its_answer(aiohttp: Any, stage: Stage) -> None:
+    async def script(peer: ScriptedPeer) -> None:
+        while True:
+            await peer.receive_head()
+            await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            await peer.send(b"5\r\nbegun\r\n")
+            await peer.receive_until(b"0\r\n\r\n")
+            await peer.send(b"4\r\ndone\r\n0\r\n\r\n")
+
+    async def pieces(failure: Exception | None = None) -> AsyncIterator[bytes]:
+        yield b"one"
+        await go_on.wait()
+        if failure is not None:
+            raise failure
+        yield b"two"
+
+    url = await stage.scripted(script)
+    async with aiohttp.ClientSession() as session:
+        go_on = anyio.Event()
+        tracker = aiohttp.UploadTracker()
+        async with session.post(url, data=pieces(), upload_tracker=tracker) as response:
+            stage.saw("begun", await response.content.readexactly(5))
+            stage.saw("done already", tracker.upload_complete.done())
+            go_on.set()
+            await tracker.upload_complete
+            stage.saw("written", tracker.bytes_written)
+            stage.saw("rest", await response.read())
+        go_on = anyio.Event()
+        tracker = aiohttp.UploadTracker()
+        failing = pieces(LookupError("no more"))
+        async with session.post(url, data=failing, upload_tracker=tracker):
+            go_on.set()
+            await stage.fails("told", tracker.upload_complete)

@@ -7,7 +7,7 @@ Called by: ``opening`` makes it; the pool reserves and probes; the pipeline exch
 The life of an exchange::
 
     reserve ── exchange ─┬─ prepare   pure; InvalidRequestError leaves the connection untouched
-                         ├─ send      head and small body in one send, or `Upload`
+                         ├─ send      head and small body in one send, or `Upload`, `OwnedUpload`
                          ├─ hear      until the final head
                          └─ HTTP11Exchange ── … ── exchange_ended
 
@@ -28,7 +28,7 @@ from ...exceptions import ClientConnectionError
 from ..base import HTTP_11, Body, HTTPConnection, RequestHead
 from ..malformed import malformed_response
 from .bodies import body_for
-from .exchange import HTTP11Exchange
+from .exchange import DuplexExchange, HTTP11Exchange
 from .framing import (
     Control,
     Delimiter,
@@ -37,6 +37,7 @@ from .framing import (
     request_framing,
     usual_framing,
 )
+from .owned_upload import OwnedUpload
 from .parsing import ResponseParser
 from .upload import BytesSource, Upload
 from .wire import Wire
@@ -123,6 +124,9 @@ class HTTP11Connection(HTTPConnection):
                 wire.heard(data)
             return self._begin_response(head, written.control, wire, sent=sent)
         except BaseException as exc:
+            if wire.upload is not None:
+                # Before the connection may be somebody else's: it may not have begun to send yet.
+                await wire.upload.stop()
             self.exchange_ended(reusable=not wire.used)
             if isinstance(exc, ParseError):
                 raise malformed_response(head, str(exc)) from exc
@@ -136,16 +140,17 @@ class HTTP11Connection(HTTPConnection):
         assert head is not None
         framing = usual_framing(request, control, head)
         rest = parser.rest
-        exchange = HTTP11Exchange(
-            self,
-            wire.call,
-            head,
-            body=body_for(framing, request.limits, len(rest)),
-            rest=rest,
-            reusable=sent and framing.keep_alive,
-        )
-        if not sent:
-            exchange.request_sent = False
+        body = body_for(framing, request.limits, len(rest))
+        keep_alive = framing.keep_alive
+        exchange: HTTP11Exchange
+        if wire.upload is not None:
+            exchange = DuplexExchange(self, wire, body=body, rest=rest, reusable=keep_alive)
+        else:
+            exchange = HTTP11Exchange(
+                self, wire.call, head, body=body, rest=rest, reusable=sent and keep_alive
+            )
+            if not sent:
+                exchange.request_sent = False
         if framing.delimiter is _END:
             exchange.delimited = False
         return exchange
@@ -208,12 +213,11 @@ async def _send_request(
         head = b""
     if body is None:
         return await wire.say(head + LAST_CHUNK if framing.chunked else head)
+    if isinstance(body, bytes) and len(body) > SMALL_BODY:
+        body = BytesSource(body if framing.chunked else body[: framing.length])
     if not isinstance(body, bytes):
-        return await Upload(wire, body, framing).run(head)
-    if len(body) > SMALL_BODY:
-        if not framing.chunked:
-            body = body[: framing.length]
-        return await Upload(wire, BytesSource(body), framing).run(head)
+        owned = wire.call.spawn is not None
+        return await (OwnedUpload if owned else Upload)(wire, body, framing).run(head)
     return await Upload(wire, _SENT, framing).send_whole(head + _framed(body, framing))
 
 

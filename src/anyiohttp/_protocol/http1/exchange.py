@@ -26,8 +26,9 @@ from ...exceptions import (
 from ..base import Exchange, RawHeaders, ResponseHead
 from .bodies import FramedBody, TunnelBody
 from .framing import ParseError
+from .wire import Wire
 
-__all__ = ("HTTP11Exchange", "Occupied", "UpgradedStream")
+__all__ = ("DuplexExchange", "HTTP11Exchange", "Occupied", "UpgradedStream")
 
 #: What is left of a response is read rather than its connection given up, if it is no more than
 #: this and has already arrived.
@@ -68,7 +69,7 @@ class HTTP11Exchange(Exchange):
         reusable: whether the connection may be used again after the body.
     """
 
-    _failure: ClientPayloadError | None = None
+    _failure: Exception | None = None
     _released = False
 
     def __init__(
@@ -229,6 +230,65 @@ class HTTP11Exchange(Exchange):
         except (ParseError, ClientError):
             return False
         return body.complete and not body.excess
+
+
+class DuplexExchange(HTTP11Exchange):
+    """A response whose head came while the request's body was being sent, which goes on.
+
+    If the response ends first, or is released, the body is not sent any more. The connection can be
+    used again only if both have come to their end.
+
+    Args:
+        connection: which it occupies.
+        wire: whose parser has the final head, and whose ``upload`` sends the body.
+        body, rest, reusable: as of `HTTP11Exchange`.
+    """
+
+    def __init__(
+        self, connection: Occupied, wire: Wire, *, body: FramedBody, rest: bytes, reusable: bool
+    ) -> None:
+        upload, head = wire.upload, wire.parser.head
+        assert upload is not None
+        assert head is not None
+        self._upload = upload
+        super().__init__(connection, wire.call, head, body=body, rest=rest, reusable=reusable)
+        upload.on_failure = self._upload_failed
+
+    @property
+    def request_sent(self) -> bool:  # type: ignore[override]
+        """Whether the request has gone out in full."""
+        return self._upload.sent
+
+    @property
+    def upload_error(self) -> Exception | None:  # type: ignore[override]
+        """What ended the body early."""
+        return self._upload.failure
+
+    async def receive(self) -> bytes:
+        upload = self._upload
+        while self.stream is not None and upload.under_way and not self._pending:
+            try:
+                data = await upload.hear()
+            except BaseException as exc:
+                if upload.error is not None and isinstance(exc, ClientConnectionError):
+                    break  # the stream was closed because the body failed
+                self._receive_failed(exc)
+            if data:
+                self._take_rest(data)
+            elif data is not None:
+                break  # the end will be there again
+        return await super().receive()
+
+    def _upload_failed(self) -> None:
+        if self.stream is not None:
+            self._failure = self._upload.error
+            self._end(reusable=False)
+
+    def _end(self, *, reusable: bool) -> None:
+        upload = self._upload
+        if upload.under_way:
+            upload.cancel()
+        super()._end(reusable=reusable and upload.sent)
 
 
 class UpgradedStream(NetworkStream):

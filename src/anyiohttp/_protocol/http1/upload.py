@@ -25,6 +25,7 @@ import anyio
 from ..._net.deadlines import Phase, within
 from ...exceptions import ClientConnectionError, UploadAbortedError
 from ..base import BodySource
+from ..source_failures import failure_of_source
 from .framing import RequestFraming
 from .wire import Wire
 from .writing import LAST_CHUNK, encode_chunk
@@ -92,16 +93,28 @@ class Upload:
                 said itself.
             ClientConnectionError: the connection failed, or a limit ran out.
             ParseError: what came is not a response.
-            BaseException: what the body raised.
+            RequestBodyError, ClientOSError: the body raised something.
+            BaseException: it raised that, and it was no `Exception`.
         """
         first = b""
         if self._size is not None and head:
             # The source knows its size, so it is unlikely to keep us waiting: one send for both.
-            first = await within(self._wire.call, Phase.TOTAL, self._body.next_chunk)
+            first = await self._first_chunk()
             first = self._within_length(first)
             if len(first) == self._size if self._chunked else not self._left:
                 return await self.send_whole(head + self._framed(first, last=True))
-        return await self._beside_listener(partial(self._send_all, head, first))
+        # Before anybody else has a turn: whoever finds the stream unused may use it again.
+        opening = head + self._framed(first)
+        went = not opening or self._wire.say_nowait(opening)
+        return await self._beside_listener(partial(self._send_all, went))
+
+    async def _first_chunk(self) -> bytes:
+        call = self._wire.call
+        try:
+            return await within(call, Phase.TOTAL, self._body.next_chunk)
+        except Exception as exc:
+            failure = failure_of_source(exc, call.host)
+            raise failure from failure.__cause__
 
     async def send_whole(self, data: bytes) -> bool:
         """Send what is all there is, and listen only if it does not go at once.
@@ -130,8 +143,10 @@ class Upload:
                     await send()
                 except anyio.get_cancelled_exc_class():
                     raise
-                except BaseException as exc:
+                except Exception as exc:
                     # Out of the group by itself, not inside an ExceptionGroup.
+                    failure = failure_of_source(exc, self._wire.call.host)
+                except BaseException as exc:
                     failure = exc
             tasks.cancel_scope.cancel()
         if failure is not None:
@@ -142,12 +157,18 @@ class Upload:
         return self._sent
 
     async def _flush(self) -> None:
+        self._sent = await self._say_rest()
+
+    async def _say_rest(self) -> bool:
+        """Send what could not go at once, with the wire's failures kept apart."""
         try:
+            if self._wire.failure is not None:
+                raise self._wire.failure
             await self._wire.flush()
         except ClientConnectionError as exc:
             self._failure = exc
-        else:
-            self._sent = True
+            return False
+        return True
 
     async def _say(self, data: bytes) -> bool:
         """Send, with the wire's failures kept apart from those of the body."""
@@ -158,9 +179,8 @@ class Upload:
             return False
         return True
 
-    async def _send_all(self, head: bytes, first: bytes) -> None:
-        opening = head + self._framed(first)
-        if opening and not await self._say(opening):
+    async def _send_all(self, went: bool) -> None:
+        if not went and not await self._say_rest():
             return
         while self._chunked or self._left:
             chunk = await self._body.next_chunk()

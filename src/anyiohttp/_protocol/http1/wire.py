@@ -10,6 +10,9 @@ a byte of a response was seen (`ClientConnectionError.unanswered`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 import anyio
 
 from ..._net.call import Call
@@ -24,10 +27,60 @@ from ...exceptions import (
 )
 from .parsing import ParseError, ResponseParser
 
-__all__ = ("Wire",)
+__all__ = ("Sending", "Wire")
 
 #: How long ``100 Continue`` is waited for. RFC 9110 10.1.1: not indefinitely; curl's choice.
 CONTINUE_TIMEOUT = 1.0
+
+
+class Sending(Protocol):
+    """A body that is sent by another task, as those see it who listen meanwhile (`OwnedUpload`).
+
+    Attributes:
+        on_failure: called, synchronously, when the body has failed and can never be finished.
+    """
+
+    on_failure: Callable[[], None] | None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the task has not ended yet."""
+        ...
+
+    @property
+    def sent(self) -> bool:
+        """Whether all of the body was sent."""
+        ...
+
+    @property
+    def error(self) -> Exception | None:
+        """What makes the whole exchange fail: of the body itself, or a limit that ran out."""
+        ...
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended it early; ``None`` if it was sent, is under way, or was stopped."""
+        ...
+
+    def cancel(self) -> None:
+        """Have the sending end soon, without waiting for it."""
+        ...
+
+    async def stop(self) -> None:
+        """End the sending, and see it end: the body may be closed, or sent again."""
+        ...
+
+    async def hear(self) -> bytes | None:
+        """Wait for bytes of the response while the body is being sent.
+
+        Returns:
+            What has come, ``b""`` at the end of the stream; ``None`` if the sending has ended
+            meanwhile, so that other limits apply from now on.
+
+        Raises:
+            ClientConnectionError: the connection failed, or the total ran out.
+        """
+        ...
 
 
 class Wire:
@@ -41,9 +94,11 @@ class Wire:
     Attributes:
         used: whether sending began, so that the connection is no longer as it was.
         failure: what `say_nowait` failed with.
+        upload: sends the body, if a task other than the caller's does.
     """
 
     used = False
+    upload: Sending | None = None
     failure: ClientConnectionError | None = None
 
     def __init__(self, stream: NetworkStream, call: Call, parser: ResponseParser) -> None:

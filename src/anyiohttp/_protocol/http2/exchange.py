@@ -77,6 +77,12 @@ class HTTP2Exchange(Exchange):
         return self._state.local_ended
 
     @property
+    def upload_error(self) -> Exception | None:  # type: ignore[override]
+        """What the request's body came to grief by."""
+        failure = self._state.failure
+        return None if failure is None else failure.upload
+
+    @property
     def trailers(self) -> RawHeaders:
         return self._state.trailers
 

@@ -26,6 +26,7 @@ from ..._net.call import Call
 from ..._net.deadlines import Phase, within
 from ...exceptions import UploadAbortedError
 from ..base import BodySource
+from ..source_failures import failure_of_source
 from .engine import Engine
 from .streams import Failure, Stream
 from .wire import Wire
@@ -65,7 +66,8 @@ class Upload:
         Raises:
             ServerTimeoutError: a limit of the call ran out.
             UploadAbortedError: the body is not as long as was said.
-            BaseException: what the body raised.
+            RequestBodyError, ClientOSError: the body raised something.
+            BaseException: it raised that, and it was no `Exception`.
         """
         if isinstance(body, bytes):
             self._engine.send(self._state, memoryview(body)[: self._length], end=True)
@@ -73,7 +75,7 @@ class Upload:
         first = b""
         if body.size is not None:
             # It knows its size, so it is unlikely to keep us waiting.
-            first = await within(self._call, Phase.TOTAL, body.next_chunk)
+            first = await self._first_chunk(body)
             if len(first) == body.size or len(first) == self._left:
                 self._engine.send(self._state, self._within_length(first), end=True)
                 return
@@ -83,6 +85,13 @@ class Upload:
             self._call.spawn(partial(self._run_owned, self._owned, body, first))
         else:
             await self._beside_listener(body, first)
+
+    async def _first_chunk(self, body: BodySource) -> bytes:
+        try:
+            return await within(self._call, Phase.TOTAL, body.next_chunk)
+        except Exception as exc:
+            failure = failure_of_source(exc, self._call.host)
+            raise failure from failure.__cause__
 
     async def stop(self) -> None:
         """End what the block owns, and see it end: the body may be sent again."""
@@ -99,7 +108,8 @@ class Upload:
             with scope:
                 await self._send_all(body, first)
         except Exception as exc:
-            self._engine.reset(state, Failure("", upload=exc))
+            failure = failure_of_source(exc, self._call.host)
+            self._engine.reset(state, Failure("", upload=failure))
             self._wire.queued()
         finally:
             # If it was cancelled, so was the block, which resets the stream itself.
@@ -114,8 +124,11 @@ class Upload:
                     await self._send_all(body, first)
                 except anyio.get_cancelled_exc_class():
                     raise
+                except Exception as exc:
+                    # Out of the group by itself, not inside an ExceptionGroup.
+                    failure = failure_of_source(exc, self._call.host)
                 except BaseException as exc:
-                    failure = exc  # out of the group by itself, not inside an ExceptionGroup
+                    failure = exc
             tasks.cancel_scope.cancel()
         failure = failure or self._failure
         if failure is not None:

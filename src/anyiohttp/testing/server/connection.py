@@ -80,8 +80,15 @@ async def _serve_one(
             await response.takeover(wire.stream, wire.take_buffered())
             return False
         unread = not request.body_ended
-        response.close = response.close or not _persistent(request) or unread
-        await _write(wire.stream, request.method, request.version, response)
+        response.close |= not _persistent(request) or (unread and not response.duplex)
+        try:
+            await _write(wire.stream, request.method, request.version, response)
+        except MalformedMessage as exc:
+            logger.debug("a request that was answered meanwhile broke off: %r", exc)
+            return False
+        if response.duplex:
+            unread = not request.body_ended
+            response.silent_close |= unread
     # A client that still waits for 100 (Continue) has nothing of the body on its way.
     wire.lingering = unread and (request.continued or not request.expects_continue)
     return not (response.close or response.silent_close)
@@ -90,6 +97,8 @@ async def _serve_one(
 async def _answer(handler: Handler, request: Request) -> Response:
     try:
         response = await handler(request)
+        if response.duplex:
+            return response
         dropped = 0
         # A client that waits for 100 (Continue) is not asked to send what nobody wants.
         while not request.body_ended and not response.close and not request.expects_continue:

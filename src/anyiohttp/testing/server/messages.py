@@ -113,6 +113,7 @@ class Response:
         trailers: sent after a chunked body.
         close: end the connection afterwards, and say so.
         silent_close: end it afterwards, without having said so.
+        duplex: the head goes out at once, and ``writer`` reads the request's body itself.
         takeover: speaks on the connection after the head (101 and CONNECT); there is no body.
     """
 
@@ -125,6 +126,7 @@ class Response:
     trailers: Sequence[tuple[str, str]] = ()
     close: bool = False
     silent_close: bool = False
+    duplex: bool = False
     takeover: Takeover | None = None
 
 
