@@ -64,16 +64,18 @@ def test_saved_and_loaded(jar: CookieJar, clock: Clock, tmp_path: Path) -> None:
     assert len(other) == 4
 
 
-def test_saving_replaces_a_file_in_one_step(jar: CookieJar, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o644, 0o600, 0o660, 0o400])
+def test_saving_replaces_a_file_in_one_step(jar: CookieJar, tmp_path: Path, mode: int) -> None:
+    """With the mode that somebody gave it, as curl and aiohttp do."""
     file = tmp_path / "real.json"
     file.write_text("old")
-    file.chmod(0o644)
+    file.chmod(mode)
     link = tmp_path / "link.json"
     link.symlink_to(file)
     set_(jar, HTTP, "a=1")
     jar.save(link)
     assert link.is_symlink()
-    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.stat().st_mode & 0o777 == mode
     assert json.loads(file.read_text())["cookies"][0]["name"] == "a"
 
 

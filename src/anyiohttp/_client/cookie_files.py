@@ -1,4 +1,4 @@
-"""Saved cookie jars: JSON files that only their owner can read.
+"""Saved cookie jars: JSON files that only their owner can read, unless the owner has said otherwise.
 
 Knows: the file format, aiohttp's file format (read only), how to replace a file in one step.
 Must not know: which cookies a jar takes or sends.
@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,8 @@ _AIOHTTP_FIELDS = frozenset({"key", "value", "coded_value", "host_only", "expire
 
 def write_cookies(path: Path, cookies: Iterable[StoredCookie]) -> None:
     """Write ``cookies`` to ``path``; the old file stays whole until the new one is.
+
+    A new file has the mode 0600. One that was there keeps its mode, which somebody has chosen.
 
     Raises:
         OSError: the file cannot be written.
@@ -47,6 +50,7 @@ def write_cookies(path: Path, cookies: Iterable[StoredCookie]) -> None:
     text = json.dumps({"format": _FORMAT, "cookies": records}, indent=1)
     # A link stays a link.
     path = path.resolve()
+    mode = stat.S_IMODE(path.stat().st_mode) & 0o777 if path.is_file() else None
     # `mkstemp` creates with mode 0600.
     import tempfile  # only now: it takes long to load
 
@@ -54,6 +58,8 @@ def write_cookies(path: Path, cookies: Iterable[StoredCookie]) -> None:
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write(text)
+        if mode is not None:
+            Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink()

@@ -256,6 +256,8 @@ class CookieJar(AbstractCookieJar):
     def save(self, file_path: PathLike) -> None:
         """Write all cookies, those of the session too, to a JSON file only its owner can read.
 
+        A file that is there already keeps its mode.
+
         The file is replaced in one step or, if that fails, left as it was.
 
         Raises:
