@@ -1,4 +1,4 @@
-"""Saved cookie jars: JSON files that only their owner can read, unless the owner has said otherwise.
+"""Saved cookie jars: JSON files that only their owner can read, if nobody said otherwise.
 
 Knows: the file format, aiohttp's file format (read only), how to replace a file in one step.
 Must not know: which cookies a jar takes or sends.
