@@ -546,7 +546,7 @@ async def test_a_session_closed_before_the_body_has_arrived(
         assert server.url.host in str(caught.value)
 
 
-async def test_an_error_of_the_callers_own_body_comes_out_as_it_is(
+async def test_an_error_of_the_callers_own_body_is_the_cause(
     loopback: LoopbackServer,
 ) -> None:
     class OwnError(Exception):
@@ -557,6 +557,7 @@ async def test_an_error_of_the_callers_own_body_comes_out_as_it_is(
         raise OwnError("mine")
 
     async with one_at_a_time() as session:
-        with pytest.raises(OwnError, match="mine"):
+        with pytest.raises(anyiohttp.RequestBodyError, match="mine") as caught:
             await session.post(loopback.url / "upload", data=generate())
+        assert isinstance(caught.value.__cause__, OwnError)
         await is_usable(session, loopback)

@@ -87,10 +87,10 @@ class BlockTasks:
             try:
                 await tasks.__aexit__(None, None, None)
             except BaseExceptionGroup as exc:
-                if len(exc.exceptions) > 1:
-                    raise
-                # An interrupt, say, that came while a body was asked for its next piece.
-                raise exc.exceptions[0] from None
+                if len(exc.exceptions) == 1:
+                    # An interrupt, say, that came while a body was asked for its next piece.
+                    raise exc.exceptions[0] from None
+                raise
 
     async def _run(self, function: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -404,6 +404,7 @@ class Send:
         if lease is None:
             lease = connector.acquire_nowait(key, call) or await connector.acquire(key, call)
         request.reused_connection = lease.reused
+        body: Body = None
         try:
             body = request.wire_body()
             if request.trace is not None:
@@ -411,13 +412,12 @@ class Send:
             exchange = await lease.exchange(head, body, call)
         except BaseException as exc:
             lease.release()
-            if tracker is not None and isinstance(exc, Exception):
-                tracker.failed(exc)
+            _attempt_failed(tracker, body, exc)
             raise
         if tracker is not None:
             tracker.answered(sent=exchange.request_sent)
             if call.spawn is not None and call.spawn.running:
-                call.spawn.when_done(partial(_answered, tracker, exchange))
+                call.spawn.when_done(partial(tracker.outlived, exchange))
         response = self._make_response(request, exchange)
         if request.trace is not None:
             response.call_when_read(request.trace.received)
@@ -454,11 +454,12 @@ class Send:
         return key
 
 
-async def _answered(tracker: UploadTracker, exchange: Exchange) -> None:
-    """Note how an upload has ended that went on beside its response."""
-    tracker.answered(sent=exchange.request_sent)
-    if exchange.upload_error is not None:
-        tracker.failed(exchange.upload_error)
+def _attempt_failed(tracker: UploadTracker | None, body: Body, error: BaseException) -> None:
+    """Note what an attempt failed with; what a listener raised is raised as it was."""
+    if tracker is not None and isinstance(error, Exception):
+        tracker.failed(error)
+    if isinstance(body, TracedBody):
+        body.raise_listeners_own(error)
 
 
 async def _tell_of_sending(

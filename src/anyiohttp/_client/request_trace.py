@@ -161,6 +161,7 @@ class TracedBody:
         self._trace = trace
         self._method = method
         self._url = url
+        self._raised: Exception | None = None
 
     @property
     def size(self) -> int | None:
@@ -171,10 +172,19 @@ class TracedBody:
         """Return the body's next chunk, of which all listeners have heard."""
         chunk = await self._body.next_chunk()
         if chunk:
-            await self._trace.notify(
-                "request_chunk_sent", method=self._method, url=self._url, chunk=chunk
-            )
+            try:
+                await self._trace.notify(
+                    "request_chunk_sent", method=self._method, url=self._url, chunk=chunk
+                )
+            except Exception as exc:
+                self._raised = exc
+                raise
         return chunk
+
+    def raise_listeners_own(self, failure: BaseException) -> None:
+        """Raise what a listener raised, if the body failed by that and not by itself."""
+        if self._raised is not None and failure.__cause__ is self._raised:
+            raise self._raised
 
     async def aclose(self) -> None:
         """Close the body."""

@@ -12,7 +12,7 @@ from collections.abc import Generator
 import anyio
 
 from .._message.payloads import CompressedPayload
-from .._protocol.base import BodySource
+from .._protocol.base import BodySource, Exchange
 from ..exceptions import UploadAbortedError
 
 __all__ = ("TrackedBody", "UploadOutcome", "UploadTracker")
@@ -106,6 +106,12 @@ class UploadTracker:
         self._sent = sent
         if sent:
             self.hand_over(0)
+
+    async def outlived(self, exchange: Exchange) -> None:
+        """Note how an upload has ended that went on beside its response; nothing is awaited."""
+        self.answered(sent=exchange.request_sent)
+        if exchange.upload_error is not None:
+            self.failed(exchange.upload_error)
 
     def failed(self, error: Exception) -> None:
         """Note that the attempt failed while it had a connection."""
