@@ -1109,7 +1109,7 @@ async def test_what_a_generator_raises_is_the_cause(
             await call(session, pieces(), tracker)
         assert caught.value.__cause__ is error
         assert pieces.closed
-        await server.wait_for(lambda server: server.open == 0)
+        await server.wait_for(lambda server: bool(server.peers) and server.open == 0)
     assert tracker.attempts == 1
     assert tracker.upload_complete.exception() is caught.value
     assert b"0\r\n\r\n" not in bytes(server.peers[0].received)

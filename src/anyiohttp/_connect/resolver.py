@@ -18,6 +18,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
@@ -56,6 +57,12 @@ def as_literal(host: str, port: int) -> ResolveResult | None:
     """
     if ":" not in host and not host[-1:].isdigit():
         return None
+    parsed = _parsed(host)
+    return None if parsed is None else _result(host, parsed[0], port, parsed[1], 0)
+
+
+@lru_cache(maxsize=256)
+def _parsed(host: str) -> tuple[str, socket.AddressFamily] | None:
     address, percent, zone = host.partition("%")
     if percent and len(zone) > 2:
         zone = zone.removeprefix("25")
@@ -63,8 +70,7 @@ def as_literal(host: str, port: int) -> ResolveResult | None:
         parsed = ipaddress.ip_address(address + percent + zone)
     except ValueError:
         return None
-    family = socket.AF_INET6 if parsed.version == 6 else socket.AF_INET
-    return _result(host, str(parsed), port, family, 0)
+    return str(parsed), socket.AF_INET6 if parsed.version == 6 else socket.AF_INET
 
 
 def is_odd_ipv4(host: str) -> bool:

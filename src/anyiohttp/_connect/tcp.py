@@ -44,6 +44,13 @@ _UNDER_WAY = frozenset(
     if (number := getattr(errno, name, None)) is not None
 )
 
+#: What it says of a connection that is there.
+_DONE = frozenset(
+    number
+    for name in ("EISCONN", "WSAEISCONN")
+    if (number := getattr(errno, name, None)) is not None
+) | {0}
+
 
 class TCPOptions(NamedTuple):
     """How TCP connections are made; `dialing.DialOptions` says what each means."""
@@ -70,6 +77,11 @@ async def open_tcp(addresses: Sequence[ResolveResult], options: TCPOptions) -> N
     if not addresses:
         raise OSError(errno.EADDRNOTAVAIL, "there is no address to connect to")
     delay = options.happy_eyeballs_delay
+    if len(addresses) == 1:
+        try:
+            return await _connected(addresses[0], options)
+        except OSError as exc:
+            raise _all_failed(addresses, {0: exc}) from exc
     first_count = options.interleave
     if first_count is None:
         first_count = 0 if delay is None else 1
@@ -115,7 +127,7 @@ class _Race:
         """
         delay = self._options.happy_eyeballs_delay
         try:
-            if delay is None or len(self._addresses) == 1:
+            if delay is None:
                 await self._one_by_one()
             else:
                 async with anyio.create_task_group() as tasks:
@@ -129,7 +141,8 @@ class _Race:
             return self._winner
         if self._mistake is not None:
             raise self._mistake
-        raise self._all_failed()
+        error = _all_failed(self._addresses, self._failures)
+        raise error from self._failures[len(self._addresses) - 1]
 
     @property
     def _over(self) -> bool:
@@ -166,20 +179,18 @@ class _Race:
         if self._over and tasks is not None:
             tasks.cancel_scope.cancel()
 
-    def _all_failed(self) -> OSError:
-        """Make one error of all: the words of each, the number of the last, as in aiohttp.
 
-        The first address is often one of IPv6 on a machine that has none, which is no news.
-        """
-        words = []
-        for place, exc in sorted(self._failures.items()):
-            address = self._addresses[place]
-            host = f"[{address['host']}]" if ":" in address["host"] else address["host"]
-            words.append(f"{host}:{address['port']}: {exc.strerror or exc}")
-        last = self._failures[len(self._addresses) - 1]
-        error = OSError(last.errno, "; ".join(words))
-        error.__cause__ = last
-        return error
+def _all_failed(addresses: Sequence[ResolveResult], failures: dict[int, OSError]) -> OSError:
+    """Make one error of all: the words of each, the number of the last, as in aiohttp.
+
+    The first address is often one of IPv6 on a machine that has none, which is no news.
+    """
+    words = []
+    for place, exc in sorted(failures.items()):
+        address = addresses[place]
+        host = f"[{address['host']}]" if ":" in address["host"] else address["host"]
+        words.append(f"{host}:{address['port']}: {exc.strerror or exc}")
+    return OSError(failures[len(addresses) - 1].errno, "; ".join(words))
 
 
 async def _connected(address: ResolveResult, options: TCPOptions) -> NetworkStream:
@@ -205,11 +216,15 @@ async def connect_socket(address: ResolveResult, options: TCPOptions) -> socket.
             _bind(sock, info[0], options.local_addr)
         code = sock.connect_ex(info[4])
         if code in _UNDER_WAY:
-            await anyio.wait_writable(sock)
-            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
+            # A peer on this machine has answered by now, which takes no turn of the event loop.
+            code = sock.connect_ex(info[4])
+            if code in _UNDER_WAY:
+                await anyio.wait_writable(sock)
+                code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code not in _DONE:
             raise OSError(code, os.strerror(code))
-        if sock.getsockname() == sock.getpeername():
+        own = sock.getsockname()
+        if own[1:2] == info[4][1:2] and own == sock.getpeername():
             # A port of our own range that nobody listened on: TCP connected us to ourselves.
             raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
         _tune(sock)

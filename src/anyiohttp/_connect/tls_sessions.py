@@ -28,7 +28,7 @@ import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .._net.tls import SessionSource
 from .key import ConnectionKey
@@ -51,20 +51,23 @@ class Place(NamedTuple):
 
     key: ConnectionKey
     context: ssl.SSLContext
-    verify_mode: ssl.VerifyMode
+    verify_mode: int
     check_hostname: bool
-    verify_flags: ssl.VerifyFlags
+    verify_flags: int
 
 
 def place_of(key: ConnectionKey, context: ssl.SSLContext) -> Place | None:
     """Return where the sessions of such connections are kept; ``None`` if they are not."""
-    if (
-        type(context) is not ssl.SSLContext
-        or context.sslobject_class is not ssl.SSLObject
-        or context.options & ssl.OP_NO_TICKET
-    ):
+    if type(context) is not ssl.SSLContext or context.sslobject_class is not ssl.SSLObject:
         return None
-    return Place(key, context, context.verify_mode, context.check_hostname, context.verify_flags)
+    # Whose settings are numbers: enums take their time.
+    plain: Any = super(ssl.SSLContext, context)
+    if plain.options & _NO_TICKET:
+        return None
+    return Place(key, context, plain.verify_mode, context.check_hostname, plain.verify_flags)
+
+
+_NO_TICKET = int(ssl.OP_NO_TICKET)
 
 
 class _Kept:

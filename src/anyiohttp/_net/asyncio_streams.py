@@ -35,13 +35,23 @@ def watching_loop(loop: object) -> asyncio.AbstractEventLoop | None:
     """Return the loop if it is one of asyncio that can watch sockets (Windows' proactor cannot)."""
     if not isinstance(loop, asyncio.AbstractEventLoop):
         return None
+    watches = _watching.get(type(loop))
+    if watches is None:
+        watches = _watching[type(loop)] = _can_watch(loop)
+    return loop if watches else None
+
+
+_watching: dict[type, bool] = {}  # whether loops of that class do
+
+
+def _can_watch(loop: asyncio.AbstractEventLoop) -> bool:
     try:
         loop.remove_reader(-1)
     except NotImplementedError:
-        return None
+        return False
     except (ValueError, OSError):
         pass  # such a descriptor is not watched, which is what was to be found out
-    return loop
+    return True
 
 
 class AsyncioSocketStream(SocketStream):
@@ -55,6 +65,7 @@ class AsyncioSocketStream(SocketStream):
     def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(sock)
         self._loop = loop
+        self._number = sock.fileno()  # with the socket, the loop would make texts of it
         self._alarms = alarms_of(loop)
         # The standard library's loops run what is scheduled before what sockets bring, and anyio
         # schedules the delivery of a cancellation anew until it has arrived: it ends a wait that
@@ -64,6 +75,7 @@ class AsyncioSocketStream(SocketStream):
         self._wanted = MAX_READ
         self._watching = False
         self._eager = False
+        self._flushing = False
 
     async def receive(self, max_bytes: int = MAX_READ) -> bytes:
         return await self.receive_before(math.inf, max_bytes)
@@ -89,7 +101,7 @@ class AsyncioSocketStream(SocketStream):
         self._wanted = max_bytes
         try:
             if not self._watching:
-                loop.add_reader(self._socket, self._on_readable)
+                loop.add_reader(self._number, self._on_readable)
                 self._watching = True
             if deadline != math.inf:
                 self._alarms.set(loop, deadline, waiter)
@@ -140,7 +152,7 @@ class AsyncioSocketStream(SocketStream):
         if waiter is None:
             # Nobody asked: what it is stays in the kernel, and the loop stops telling of it.
             self._watching = False
-            self._loop.remove_reader(self._socket)
+            self._loop.remove_reader(self._number)
         elif not waiter.done():
             try:
                 waiter.set_result(self._recv(self._wanted))
@@ -149,6 +161,17 @@ class AsyncioSocketStream(SocketStream):
             except OSError as exc:
                 waiter.set_exception(exc)
 
+    async def _writable(self) -> None:
+        self._flushing = True
+        try:
+            await super()._writable()
+        finally:
+            self._flushing = False
+
+    def _wake(self) -> None:
+        if self._flushing:  # the only wait that is anyio's
+            super()._wake()
+
     def abort(self) -> None:
         if self._closed:
             return
@@ -156,7 +179,7 @@ class AsyncioSocketStream(SocketStream):
         if self._watching:
             self._watching = False
             try:
-                self._loop.remove_reader(self._socket)
+                self._loop.remove_reader(self._number)
             except RuntimeError:
                 pass  # the loop was closed, and its selector with it
         if self._waiter is not None and not self._waiter.done():

@@ -11,8 +11,6 @@ import socket
 import sys
 from typing import Any, cast
 
-from anyio.lowlevel import current_token
-
 from .loops import on_trio, running_loop
 from .streams import SocketStream
 
@@ -25,14 +23,15 @@ def socket_stream(sock: socket.socket) -> SocketStream:
     Args:
         sock: connected and non-blocking; the stream owns it from now on.
     """
+    running = running_loop()[0]
     if "asyncio" in sys.modules:
         # Only now: programs on trio need not load asyncio.
         from .asyncio_streams import AsyncioSocketStream, watching_loop
 
-        loop = watching_loop(current_token().native_token)
+        loop = watching_loop(running)
         if loop is not None:
             return AsyncioSocketStream(sock, loop)
-    if on_trio(running_loop()[0]):
+    if on_trio(running):
         from .trio_streams import TrioSocketStream
 
         return TrioSocketStream(sock)
@@ -51,7 +50,7 @@ async def open_stream(sock: socket.socket) -> SocketStream:
     if uvloop is not None:
         from .uvloop_streams import UvloopSocketStream
 
-        loop = current_token().native_token
+        loop = running_loop()[0]
         if isinstance(loop, uvloop.Loop):
             stream = UvloopSocketStream(sock, cast("Any", loop))  # checked above
             await stream.open()

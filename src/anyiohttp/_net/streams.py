@@ -220,6 +220,16 @@ class SocketStream(NetworkStream):
     async def _readable(self) -> None:
         await anyio.wait_readable(self._socket)
 
+    async def _writable(self) -> None:
+        await anyio.wait_writable(self._socket)
+
+    def _wake(self) -> None:
+        """Wake whoever waits for this socket, with ``ClosedResourceError``."""
+        try:
+            anyio.notify_closing(self._socket)
+        except RuntimeError:
+            pass  # outside an event loop nobody can be waiting
+
     def try_send(self, data: bytes | bytearray | memoryview) -> bool:
         if self._closed:
             raise anyio.ClosedResourceError
@@ -242,7 +252,7 @@ class SocketStream(NetworkStream):
             await checkpoint()
             return
         while self._unsent:
-            await anyio.wait_writable(self._socket)
+            await self._writable()
             if self._closed:
                 raise anyio.ClosedResourceError
             try:
@@ -256,12 +266,7 @@ class SocketStream(NetworkStream):
             return
         self._closed = True
         self._unsent = memoryview(b"")
-        try:
-            # Wakes whoever waits for this socket with ClosedResourceError. Outside an event loop
-            # nobody can be waiting.
-            anyio.notify_closing(self._socket)
-        except RuntimeError:
-            pass
+        self._wake()
         self._socket.close()
 
     async def aclose(self) -> None:

@@ -129,7 +129,7 @@ class TLSStream(NetworkStream):
         self._kept = b""  # was in the hands of a wait that was cancelled
         self._ended = False  # the peer has said goodbye
         self._unflushed = False  # the transport holds records that it has not sent
-        self._flushing = anyio.Lock()
+        self._flushing: anyio.Lock | None = None  # made when first needed
 
     def __repr__(self) -> str:
         return f"<TLSStream {self._tls.version()} over {self._transport!r}>"
@@ -309,6 +309,8 @@ class TLSStream(NetworkStream):
         if self._flush_nowait():
             return
         # Reading makes records, too (a key update is answered), while somebody else may be sending.
+        if self._flushing is None:
+            self._flushing = anyio.Lock()
         async with self._flushing:
             while not self._flush_nowait():
                 await self._transport.flush()
