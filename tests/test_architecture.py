@@ -78,6 +78,7 @@ PURE = {
     "_connect.url_syntax",
     "_message.coding_libraries",
     "_message.chain_map",
+    "_message.chunk_ends",
     "_message.codings",
     "_message.content_disposition",
     "_message.etags",

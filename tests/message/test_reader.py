@@ -144,6 +144,60 @@ async def test_chunks() -> None:
     assert [chunk async for chunk in fed(b"ab", b"c").iter_chunks()] == [(b"abc", False)]
 
 
+class Chunked(Pieces):
+    """A source that knows where its chunks end."""
+
+    def __init__(self, *pieces: tuple[bytes, list[int]]) -> None:
+        super().__init__(piece for piece, _ in pieces)
+        self._ends = [ends for _, ends in pieces]
+
+    def take(self) -> list[int]:
+        ends: list[int] = []
+        for each in self._ends[: self.received]:
+            ends += each
+            each.clear()
+        return ends
+
+
+@pytest.mark.parametrize(
+    ("pieces", "chunks"),
+    [
+        ([(b"abc", [3])], [(b"abc", True)]),
+        ([(b"abcdef", [3, 4, 6])], [(b"abc", True), (b"d", True), (b"ef", True)]),
+        ([(b"ab", []), (b"cd", [3])], [(b"ab", False), (b"c", True), (b"d", False)]),
+        ([(b"abc", []), (b"", [3])], [(b"abc", False), (b"", True)]),
+        ([(b"abc", []), (b"d", [3, 4])], [(b"abc", False), (b"", True), (b"d", True)]),
+        ([(b"ab", []), (b"cd", [])], [(b"ab", False), (b"cd", False)]),
+    ],
+)
+async def test_chunks_that_are_told_apart(
+    pieces: list[tuple[bytes, list[int]]], chunks: list[tuple[bytes, bool]]
+) -> None:
+    source = Chunked(*((piece, [*ends]) for piece, ends in pieces))
+    reader = StreamReader(source=source, chunk_ends=source.take)
+    assert [chunk async for chunk in reader.iter_chunks()] == chunks
+    assert await reader.readchunk() == (b"", False)
+
+
+async def test_ends_that_are_known_before_their_chunks_are_handed_out() -> None:
+    """What came with a response's head was taken apart before anybody read it."""
+    ends = [[3, 6]]
+    reader = StreamReader(source=Pieces([b"abcdef"]), chunk_ends=lambda: ends.pop() if ends else [])
+    assert [chunk async for chunk in reader.iter_chunks()] == [(b"abc", True), (b"def", True)]
+
+
+async def test_chunks_after_something_else_was_read() -> None:
+    source = Chunked((b"abcdef", [3, 6]), (b"gh", [8]))
+    reader = StreamReader(source=source, chunk_ends=source.take)
+    assert await reader.read(2) == b"ab"
+    assert await reader.readchunk() == (b"c", True)
+    assert await reader.readexactly(1) == b"d"
+    assert await reader.readchunk() == (b"ef", True)
+    reader.unread_data(b"ef")
+    assert await reader.read(2) == b"ef"
+    assert await reader.readchunk() == (b"gh", True)
+
+
 async def test_read_nowait() -> None:
     reader = reader_of(b"abc", None, b"de")
     assert reader.read_nowait(2) == b"ab"

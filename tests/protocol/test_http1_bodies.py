@@ -229,3 +229,40 @@ def test_whatever_comes_is_read_or_refused_however_it_is_split(fragments, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=4)))
     pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     assert outcome(*pieces) == outcome(whole)
+
+
+# --- where chunks end -----------------------------------------------------------------------
+
+THREE_CHUNKS = b"3\r\nabc\r\n1\r\nd\r\n02;x=y\r\nef\r\n0\r\nT: 1\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 11, 100])
+def test_where_chunks_end(size: int) -> None:
+    """Each end is told once, however the bytes come, and also if it comes without data."""
+    body, ends, given = chunked(), [], 0
+    for start in range(0, len(THREE_CHUNKS), size):
+        given += len(body.feed(THREE_CHUNKS[start : start + size]))
+        found = body.take_chunk_ends()
+        assert all(end <= given for end in found)
+        ends += found
+    assert ends == [3, 4, 6]
+    assert body.take_chunk_ends() == []
+
+
+def test_ends_that_nobody_asks_for_are_not_kept() -> None:
+    body = chunked()
+    for _ in range(1000):
+        body.feed(b"1\r\na\r\n")
+    assert len(body.take_chunk_ends()) <= 2
+    for _ in range(1000):
+        body.feed(b"1\r\na")
+        body.feed(b"\r\n1\r\nb\r")
+        body.feed(b"\n")
+    assert body.take_chunk_ends() == [3000]
+
+
+def test_other_bodies_have_no_chunks() -> None:
+    for body in (make(Delimiter.LENGTH, 3), make(Delimiter.END), make(Delimiter.NOTHING)):
+        if not body.complete:
+            body.feed(b"abc")
+        assert body.take_chunk_ends() == ()

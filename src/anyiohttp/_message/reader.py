@@ -17,10 +17,11 @@ is the one exception).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import NoReturn
 
+from .chunk_ends import ChunkEnds
 from .iterators import AsyncStreamIterator, ChunkTupleAsyncStreamIterator
 from .sources import ByteSource, DecodedSource, FedSource
 
@@ -60,6 +61,7 @@ class StreamReader:
         source: asked for bytes when somebody reads, instead of `feed_data`.
         on_end: called once, when the source has ended, failed or was cancelled.
         watch: called now and then while the buffer alone is read; what it raises fails the stream.
+        chunk_ends: see `ChunkEnds`; without it, each piece that the source gives is a chunk.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class StreamReader:
         source: ByteSource | None = None,
         on_end: Callable[[], None] | None = None,
         watch: Callable[[], None] | None = None,
+        chunk_ends: Callable[[], Sequence[int] | None] | None = None,
     ) -> None:
         del protocol, timer, loop
         self._feed: FedSource | None = None
@@ -81,6 +84,8 @@ class StreamReader:
         self._limit = limit
         self._on_end = on_end
         self._watch = watch
+        self._take_chunk_ends = chunk_ends
+        self._chunk_ends: ChunkEnds | None = None
         self._unwatched = 0
         self._buffer = bytearray()
         self._lines = _NO_LINES  # whole lines from the front of the buffer, as far as not read
@@ -350,16 +355,30 @@ class StreamReader:
         return self._take(n) if n > 0 else b""
 
     async def readchunk(self) -> tuple[bytes, bool]:
-        """Return a piece as it was received, and whether that was the end of a chunk.
+        """Return a piece of a chunk, and whether that was its end; ``(b"", False)`` at the end.
 
-        HTTP's own chunks are framing that a proxy may change and later versions do not have; they
-        are not kept apart here. Each piece of a response counts as a chunk; nothing that was fed
-        by `feed_data` does. ``(b"", False)`` is the end.
+        Chunks are those of HTTP/1.1's framing. They are told apart in what this method receives,
+        and in what was received just before it was first called. A body that has no chunks has
+        no ends of any, but over HTTP/2, and where a content coding was taken off, each piece
+        counts as a chunk. Nothing that was fed by `feed_data` does.
 
         Raises as `read`; cancelled, it loses nothing.
         """
-        data = await self.readany()
-        return data, bool(data) and self._feed is None
+        if self._take_chunk_ends is None:
+            data = await self.readany()
+            return data, bool(data) and self._feed is None
+        self._check()
+        ends = self._chunk_ends
+        if ends is None:
+            ends = self._chunk_ends = ChunkEnds(self._take_chunk_ends)
+        position = self._received - len(self._buffer)
+        end = ends.next_end(position, self._received)
+        if end is None and not self._buffer:
+            self._buffer += await self._receive()
+            end = ends.next_end(position, self._received)
+        if end is None:
+            return self._take(len(self._buffer)), False
+        return self._take(end - position), True
 
     def read_nowait(self, n: int = -1) -> bytes:
         """Return at most ``n`` bytes of what is at hand, maybe nothing; everything if ``n`` is -1.

@@ -325,6 +325,7 @@ class ClientResponse(HeaderFields):
                 source=source,
                 on_end=self._end,
                 watch=self._exchange.raise_if_overdue,
+                chunk_ends=None if self._is_coded() else self._exchange.take_chunk_ends,
             )
             if failure is not None:
                 self._content.set_exception(failure)  # for who reads, not for who releases

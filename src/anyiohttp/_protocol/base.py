@@ -208,6 +208,12 @@ class Exchange(ABC):
         end; ``None`` if `receive` would have to wait.
         """
 
+    def take_chunk_ends(self) -> Sequence[int] | None:
+        """Return where HTTP's chunks ended in what was received last and not asked about yet, as
+        positions in the body; ``None`` if the version has no chunks.
+        """
+        return None
+
     def raise_if_overdue(self) -> None:  # noqa: B027 - an exchange need not have limits
         """Hold the exchange to its call's total while its body is read from a buffer.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.compat.registry import scenario
 from tests.compat.stage import Stage
+from tests.servers import ScriptedPeer
 
 _HEAD = b"HTTP/1.1 200 OK\r\n"
 
@@ -118,6 +119,49 @@ async def pieces(aiohttp: Any, stage: Stage) -> None:
             stage.saw("readline past the end", await content.readline())
             stage.saw("readchunk past the end", await content.readchunk())
             stage.saw("read(0)", await content.read(0))
+
+
+@scenario
+async def chunks_kept_apart(aiohttp: Any, stage: Stage) -> None:
+    """Where HTTP's chunks end, however the bytes were cut on their way."""
+    body = b"6\r\nalpha;\r\n1\r\nx\r\nc;ext=1\r\nbeta, gamma,\r\n0\r\nX-Trailer: 1\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    cuts = [b""]
+
+    async def script(peer: ScriptedPeer) -> None:
+        while True:
+            await peer.receive_head()
+            await peer.send_pieces(*cuts)
+
+    async def chunks_of(content: Any) -> list[bytes]:
+        chunks = [b""]
+        async for piece, ended in content.iter_chunks():
+            chunks[-1] += piece
+            if ended:
+                chunks.append(b"")
+        while chunks[-1:] == [b""]:
+            chunks.pop()  # whether the last chunk comes by itself is a matter of time
+        return chunks
+
+    url = await stage.scripted(script)
+    async with aiohttp.ClientSession() as session:
+        for name, cuts in {  # noqa: B007 - the script sends them
+            "at once": [head + body],
+            "head first": [head, body],
+            "in halves": [head, body[:20], body[20:]],
+            "byte by byte": [head, *(body[i : i + 1] for i in range(len(body)))],
+            "a length": [b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", b"abc", b"def"],
+        }.items():
+            async with session.get(url) as response:
+                stage.saw(name, await chunks_of(response.content))
+        cuts = [head + body]
+        async with session.get(url) as response:
+            stage.saw("begun", await response.content.read(3))
+            stage.saw("went on", await chunks_of(response.content))
+        async with session.get(url) as response:
+            stage.saw("first", await response.content.readchunk())
+            stage.saw("second", await response.content.read(2))
+            stage.saw("third", await response.content.readchunk())
 
 
 @scenario

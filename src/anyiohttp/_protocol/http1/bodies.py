@@ -16,6 +16,7 @@ end could be noticed.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import ClassVar
 
 from ..base import MessageLimits, RawHeaders
@@ -70,6 +71,10 @@ class FramedBody:
         Raises:
             ParseError: the body is not complete.
         """
+
+    def take_chunk_ends(self) -> Sequence[int]:
+        """Return where chunks ended in what was fed last, as positions in the body, once."""
+        return ()
 
 
 class TunnelBody(FramedBody):
@@ -142,7 +147,7 @@ class UntilEndBody(FramedBody):
 class ChunkedBody(FramedBody):
     """A body in chunks, with trailers."""
 
-    __slots__ = ("_extensions", "_left", "_limits", "_line", "_size", "_tail", "_trailing")
+    __slots__ = ("_ends", "_extensions", "_left", "_limits", "_line", "_size", "_tail", "_trailing")
 
     def __init__(self, limits: MessageLimits) -> None:
         super().__init__()
@@ -152,6 +157,7 @@ class ChunkedBody(FramedBody):
         self._left = 0  # bytes of the chunk that are still to come
         self._tail = 0  # bytes of the CRLF after it that are still to come
         self._size = 0
+        self._ends: list[int] = []  # of chunks, in what was fed last
         self._extensions = 0
         self._trailing: Section | None = None
 
@@ -161,13 +167,20 @@ class ChunkedBody(FramedBody):
             self._feed_trailers(data)
             return b""
         pieces: list[bytes] = []
+        size = self._size
+        ends = self._ends
+        if ends:
+            # Nobody asked. One that comes by itself belongs to what comes with it all the same.
+            ends[:] = [size] if ends[-1] == size else []
         position, end = 0, len(data)
         while position < end:
             if self._left:
                 piece = data[position : position + self._left]
                 pieces.append(piece)
-                position += len(piece)
-                self._left -= len(piece)
+                taken = len(piece)
+                size += taken
+                position += taken
+                self._left -= taken
             elif self._tail:
                 wanted = b"\r\n"[-self._tail :]
                 found = data[position : position + self._tail]
@@ -175,14 +188,19 @@ class ChunkedBody(FramedBody):
                     raise ParseError("a chunk is longer than its size says")
                 position += len(found)
                 self._tail -= len(found)
+                if not self._tail:
+                    ends.append(size)
             else:
                 position = self._read_size(data, position)
                 if self._trailing is not None:
                     self._feed_trailers(data[position:])
                     break
-        for piece in pieces:
-            self._size += len(piece)
+        self._size = size
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def take_chunk_ends(self) -> Sequence[int]:
+        ends, self._ends = self._ends, []
+        return ends
 
     def _read_size(self, data: bytes, position: int) -> int:
         """Read a chunk's size line from ``position``; return where it ends."""

@@ -10,7 +10,7 @@ it. What has arrived and was not read yet waits in the exchange.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
 from ..._net.call import Call
@@ -138,6 +138,9 @@ class HTTP11Exchange(Exchange):
         if self.stream is None or self._body.complete:
             return self._after_the_last()
         return None
+
+    def take_chunk_ends(self) -> Sequence[int]:
+        return self._body.take_chunk_ends()
 
     def raise_if_overdue(self) -> None:
         if self.stream is None:
