@@ -44,6 +44,9 @@ class DigestAuthMiddleware:
     ``expect100=True`` spares the first sending. With ``auth-int`` the body is read once more to
     be hashed; if it cannot be replayed, ``auth`` is used where the server allows it.
 
+    If a server tries to prove by ``rspauth`` that it knows the password, and does not, that is
+    logged as a warning, and what else its ``Authentication-Info`` says is not believed.
+
     Args:
         login: the user; must not hold ``:``.
         password: the password.
