@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import AsyncIterator
 
@@ -247,6 +248,33 @@ async def test_a_deadline_ends_one_wait_and_nothing_else(pair: Pair) -> None:
     with pytest.raises(DeadlinePassed):
         await stream.receive_before(anyio.current_time() - 1)
     peer.sendall(b"late")
+    assert await stream.receive_before(anyio.current_time() + 60) == b"late"
+    assert stream.quiet
+
+
+@pytest.mark.parametrize("seconds", [60, math.inf])
+async def test_a_wait_is_ended_by_another_task(pair: Pair, seconds: float) -> None:
+    stream, peer = pair
+    if not stream.wakes:
+        with pytest.raises(NotImplementedError):
+            stream.wake()
+        return
+    stream.wake()  # nobody waits: nothing happens, now or later
+
+    async def receive() -> None:
+        with pytest.raises(DeadlinePassed):
+            await stream.receive_before(anyio.current_time() + seconds)
+        woken.set()
+
+    woken = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(receive)
+        await anyio.wait_all_tasks_blocked()
+        stream.wake()
+        peer.sendall(b"late")
+        stream.wake()
+        with anyio.fail_after(1):
+            await woken.wait()
     assert await stream.receive_before(anyio.current_time() + 60) == b"late"
     assert stream.quiet
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from .._protocol.websocket.messages import (
     WS_CLOSED_MESSAGE,
@@ -177,7 +178,8 @@ class Conversation:
         """Wait for the next message or control frame."""
         self._waiting = True
         try:
-            await self.connection.let_others_run()
+            if self.connection.owes_a_turn():
+                await checkpoint()
             message = self.connection.next_message()
             return await self._wait_for_one(seconds) if message is None else message
         finally:
@@ -310,7 +312,8 @@ class Conversation:
         """Wait for the peer's close frame; what comes before it is dropped."""
         connection = self.connection
         while True:
-            await connection.let_others_run()
+            if connection.owes_a_turn():
+                await checkpoint()
             message = connection.next_message()
             if message is None:
                 await connection.wait()

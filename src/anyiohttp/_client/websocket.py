@@ -162,7 +162,7 @@ class ClientWebSocketResponse(Generic[DecodeText]):
         """
         if not isinstance(data, str):
             raise TypeError(f"data argument must be str ({type(data)!r})")
-        await self.send_frame(data.encode(), WSMsgType.TEXT, compress)
+        await self._conversation.send(WSMsgType.TEXT, data.encode(), compress)
 
     async def send_bytes(self, data: bytes, compress: int | None = None) -> None:
         """Send a binary message (see `send_frame`).
@@ -172,7 +172,7 @@ class ClientWebSocketResponse(Generic[DecodeText]):
         """
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"data argument must be byte-ish ({type(data)!r})")
-        await self.send_frame(data, WSMsgType.BINARY, compress)
+        await self._conversation.send(WSMsgType.BINARY, data, compress)
 
     async def send_json(
         self, data: Any, compress: int | None = None, *, dumps: JSONEncoder = json.dumps

@@ -134,6 +134,14 @@ class AsyncioSocketStream(SocketStream):
         if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
             self._kept = waiter.result()
 
+    @property
+    def wakes(self) -> bool:
+        return True
+
+    def wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(DeadlinePassed())
+
     def _end_wait(self, deadline: float, waiter: asyncio.Future[bytes]) -> None:
         self._alarms.clear(deadline, waiter)
         if self._closed:

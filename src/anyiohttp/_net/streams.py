@@ -112,6 +112,19 @@ class NetworkStream(ByteStream):
         raise DeadlinePassed
 
     @property
+    def wakes(self) -> bool:
+        """Whether `wake` is there."""
+        return False
+
+    def wake(self) -> None:
+        """End the ``receive_before`` of another task as its deadline would; nothing is lost.
+
+        A stream that can wait for its own deadline has it: it needs no cancel scope for this
+        either.
+        """
+        raise NotImplementedError
+
+    @property
     def silent(self) -> bool:
         """Whether it is known, without reading, that nothing has come: neither bytes nor an end.
 

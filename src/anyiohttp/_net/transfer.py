@@ -18,7 +18,7 @@ from .deadlines import Phase, timeout_error, within
 from .failures import NETWORK_FAILURES, connection_failure
 from .streams import MAX_READ, DeadlinePassed, NetworkStream
 
-__all__ = ("flush", "receive", "receive_nowait", "send", "send_nowait")
+__all__ = ("flush", "receive", "receive_before", "receive_nowait", "send", "send_nowait")
 
 
 async def send(stream: NetworkStream, data: bytes | bytearray | memoryview, call: Call) -> None:
@@ -85,6 +85,28 @@ async def receive(
         return b""
     except DeadlinePassed:
         raise timeout_error(call, ran_out) from None
+    except NETWORK_FAILURES as exc:
+        raise connection_failure(exc, "receiving from", call.host) from exc
+
+
+async def receive_before(stream: NetworkStream, call: Call, deadline: float) -> bytes | None:
+    """Return what arrives next, ``b""`` once the peer has ended its side; ``None`` if nothing has
+    by the deadline, or the stream was woken.
+
+    Args:
+        stream: where to read.
+        call: for messages; none of its limits applies.
+        deadline: on the event loop's clock; infinity for none.
+
+    Raises:
+        ClientOSError, ClientConnectionResetError, ServerDisconnectedError: the connection failed.
+    """
+    try:
+        return await stream.receive_before(deadline)
+    except anyio.EndOfStream:
+        return b""
+    except DeadlinePassed:
+        return None
     except NETWORK_FAILURES as exc:
         raise connection_failure(exc, "receiving from", call.host) from exc
 

@@ -165,6 +165,14 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
             raise anyio.EndOfStream
         return data
 
+    @property
+    def wakes(self) -> bool:
+        return True
+
+    def wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(DeadlinePassed())
+
     def _end_wait(self, deadline: float, waiter: asyncio.Future[bytes]) -> None:
         self._alarms.clear(deadline, waiter)
         if self._closed:

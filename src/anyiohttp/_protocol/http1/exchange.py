@@ -321,6 +321,18 @@ class UpgradedStream(NetworkStream):
             return self._take(max_bytes)
         return await self._stream.receive(max_bytes)
 
+    async def receive_before(self, deadline: float, max_bytes: int = MAX_READ) -> bytes:
+        if self._rest:
+            return self._take(max_bytes)
+        return await self._stream.receive_before(deadline, max_bytes)
+
+    @property
+    def wakes(self) -> bool:
+        return self._stream.wakes
+
+    def wake(self) -> None:
+        self._stream.wake()
+
     def try_send(self, data: bytes | bytearray | memoryview) -> bool:
         return self._stream.try_send(data)
 

@@ -21,12 +21,11 @@ from __future__ import annotations
 import math
 
 import anyio
-from anyio.lowlevel import checkpoint
 
 from ..._net.call import Call
 from ..._net.deadlines import ClientTimeout
 from ..._net.streams import NetworkStream
-from ..._net.transfer import flush, receive, receive_nowait, send_nowait
+from ..._net.transfer import flush, receive, receive_before, receive_nowait, send_nowait
 from ...exceptions import ClientConnectionResetError, ClientError
 from .deflate import Deflate
 from .frames import FrameParser, FrameWriter
@@ -77,7 +76,8 @@ class WebSocketConnection:
         self._flushed = True  # the stream holds nothing that it has not sent
         self._pong: bytes | None = None  # waits for its turn
         self._since_yield = 0
-        self._wait: anyio.CancelScope | None = None
+        self._waiting = False
+        self._scope: anyio.CancelScope | None = None  # round a wait that the stream cannot end
 
     def __repr__(self) -> str:
         return f"<WebSocketConnection {'closed' if self.closed else 'open'} over {self.stream!r}>"
@@ -87,7 +87,7 @@ class WebSocketConnection:
     @property
     def receiving(self) -> bool:
         """Whether a task waits for the stream now."""
-        return self._wait is not None
+        return self._waiting
 
     def next_message(self) -> WSMessage | WSMessageTextBytes | None:
         """Return the next message of what has come; ``None`` if more must come first.
@@ -97,12 +97,16 @@ class WebSocketConnection:
         """
         return self._parser.next_message()
 
-    async def let_others_run(self) -> None:
-        """Be called before a message is taken: a peer that always has more starves nobody."""
+    def owes_a_turn(self) -> bool:
+        """Be asked before a message is taken: whether other tasks have to run first.
+
+        A peer that always has more starves nobody.
+        """
         self._since_yield += 1
-        if self._since_yield >= _MESSAGES_BEFORE_YIELD:
-            self._since_yield = 0
-            await checkpoint()
+        if self._since_yield < _MESSAGES_BEFORE_YIELD:
+            return False
+        self._since_yield = 0
+        return True
 
     async def wait(self, deadline: float = math.inf) -> bool:
         """Wait until bytes have come; one task at a time.
@@ -117,9 +121,20 @@ class WebSocketConnection:
             ClientConnectionError: the connection has ended or failed.
         """
         self._since_yield = 0
+        if self._flushed and self._pong is None and self.stream.wakes:
+            self._waiting = True
+            try:
+                data = await receive_before(self.stream, self._call, deadline)
+            finally:
+                self._waiting = False
+            if data is None:
+                return False
+            self._take(data)
+            return True
         with anyio.CancelScope(deadline=deadline) as scope:
             # Seen by `interrupt` for as long as this wait lasts, and not longer.
-            self._wait = scope
+            self._scope = scope
+            self._waiting = True
             try:
                 if self._flushed and self._pong is None:
                     self._take(await receive(self.stream, self._call))
@@ -127,13 +142,16 @@ class WebSocketConnection:
                     await self._receive_and_flush()
                 return True
             finally:
-                self._wait = None
+                self._waiting = False
+                self._scope = None
         return False
 
     def interrupt(self) -> None:
         """Let a `wait` of another task end at once."""
-        if self._wait is not None:
-            self._wait.cancel()
+        if self._scope is not None:
+            self._scope.cancel()
+        elif self._waiting:
+            self.stream.wake()
 
     def collect(self) -> bool:
         """Take what has come without waiting, unless much of it waits to be received already.
@@ -199,12 +217,26 @@ class WebSocketConnection:
             InvalidRequestError: it must not be sent.
             ClientConnectionError: the connection has failed.
         """
+        if self._flushed and self._pong is None and not self._turn.locked():
+            # What is not awaited needs no turn.
+            if self._say(opcode, data, compress):
+                return
+            async with self._turn:
+                await self._flush()
+            return
         async with self._turn:
             await self._flush()
-            # Nothing may come between these two: compression counts on what it was given.
-            frame = self._writer.encode(opcode, data, compress)
-            self._flushed = send_nowait(self.stream, frame, self._call)
+            self._say(opcode, data, compress)
             await self._flush()
+
+    def _say(
+        self, opcode: WSMsgType | int, data: bytes | bytearray | memoryview, compress: int | None
+    ) -> bool:
+        """Send a frame as far as that takes no waiting; return whether that was all."""
+        # Nothing may come between these two: compression counts on what it was given.
+        frame = self._writer.encode(opcode, data, compress)
+        self._flushed = send_nowait(self.stream, frame, self._call)
+        return self._flushed
 
     def send_soon(self, opcode: WSMsgType, data: bytes) -> None:
         """Send a control frame without waiting: at once if possible.

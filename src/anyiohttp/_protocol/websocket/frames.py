@@ -25,7 +25,7 @@ __all__ = ("FrameParser", "FrameWriter", "close_payload")
 
 #: What a control frame carries at most (RFC 6455 5.5).
 _MAX_CONTROL = 125
-_OPCODES = frozenset(Opcode)
+_OPCODES = {int(each): each for each in Opcode}
 #: What stands for no code: in `WSMessage.data` as aiohttp has it, and in RFC 6455 7.1.5.
 NO_CODE = 1005
 #: Codes that a close frame never carries, because they say that there was none (7.4.1).
@@ -193,7 +193,8 @@ class FrameWriter:
         Raises:
             InvalidRequestError: it must not be sent.
         """
-        if opcode not in _OPCODES:
+        known = _OPCODES.get(opcode)
+        if known is None:
             raise InvalidRequestError(f"{opcode!r} is no opcode of RFC 6455")
         if compress and not 9 <= compress <= 15:
             raise InvalidRequestError(f"compress is a number of bits from 9 to 15, not {compress}")
@@ -207,7 +208,7 @@ class FrameWriter:
                 )
         elif self._deflate is not None:
             extensions = [self._deflate.once(compress) if compress else self._deflate]
-        return Frame(Opcode(opcode), data).serialize(mask=True, extensions=extensions)
+        return Frame(known, data).serialize(mask=True, extensions=extensions)
 
 
 def close_payload(code: int, reason: bytes | str) -> bytes:
