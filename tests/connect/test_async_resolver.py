@@ -15,6 +15,7 @@ from tests.conftest import BACKENDS
 import anyiohttp
 from anyiohttp import AsyncResolver, ClientSession, TCPConnector
 from anyiohttp.abc import AbstractResolver
+from anyiohttp.cli.loopback import serve
 
 pytest.importorskip("aiodns", reason="aiodns is not installed")
 
@@ -121,6 +122,20 @@ async def test_addresses(server: NameServer, resolver: AsyncResolver) -> None:
     found = await resolver.resolve("four.test", family=socket.AF_INET)
     assert [(a["host"], a["port"]) for a in found] == [("127.0.0.1", 0)]
     assert server.asked == [("four.test", A)]
+
+
+async def test_a_request(server: NameServer, resolver: AsyncResolver) -> None:
+    """From the name to the answer, over sockets; the second one asks nobody any more."""
+    connector = TCPConnector(resolver=resolver, force_close=True)
+    async with serve() as peer, ClientSession(connector=connector) as session:
+        url = peer.url.with_host("four.test")
+        for _ in range(2):
+            async with session.get(url / "get") as response:
+                headers = dict((await response.json())["headers"])
+                assert headers["Host"] == f"four.test:{url.port}"
+        assert sorted(server.asked) == [("four.test", A), ("four.test", AAAA)]
+        with pytest.raises(anyiohttp.ClientConnectorDNSError, match=r"absent\.test"):
+            await session.get(url.with_host("absent.test"))
 
 
 async def test_a_cancelled_lookup_disturbs_nobody(
