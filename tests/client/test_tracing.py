@@ -635,3 +635,47 @@ async def test_a_call_that_is_given_up_without_an_event_loop(network: MemoryNetw
         call.close()
         gc.collect()
     assert notes.names == []
+
+
+# --- other ways to the server ---
+
+
+@pytest.mark.parametrize("version", ["http/1.1", "h2"])
+@pytest.mark.parametrize("proxy", [None, "socks5", "socks5h"])
+async def test_other_versions_and_ways(
+    network: MemoryNetwork, version: str, proxy: str | None
+) -> None:
+    """All are told of as a plain request is; through SOCKS it is the proxy that is connected to."""
+    host, looked_up = "way.example", ["way.example"]
+    serve = network.serve_http2 if version == "h2" else network.serve
+    serve(host, {"/first": lambda request: redirect("/get"), "/get": get})
+    if proxy is not None:
+        network.socks_proxy("proxy.example")
+        looked_up = ["proxy.example", *looked_up] if proxy == "socks5" else ["proxy.example"]
+    notes = Notes()
+    async with ClientSession(
+        f"http://{host}/",
+        connector=network.connector(http_versions=[version]),
+        proxy=None if proxy is None else f"{proxy}://proxy.example",
+        trace_configs=[notes],
+    ) as session:
+        async with session.post("first", data=b"x") as response:
+            assert await response.read() == b"body"
+        assert response.version == ((2, 0) if version == "h2" else (1, 1))
+    sent = ["request_headers_sent", "request_chunk_sent"]
+    assert notes.names == [
+        "request_start",
+        "connection_create_start",
+        *NEW[1:4] * len(looked_up),
+        "connection_create_end",
+        *sent,
+        "request_redirect",
+        "connection_reuseconn",
+        *sent,
+        "request_end",
+        "response_chunk_received",
+    ]
+    assert [params.host for params in notes.of("dns_resolvehost_end")] == looked_up
+    assert [p.url.path for p in notes.of("request_headers_sent")] == ["/first", "/get"]
+    assert [p.chunk for p in notes.of("request_chunk_sent")] == [b"x", b"x"]
+    assert notes.of("response_chunk_received")[0].chunk == b"body"
