@@ -176,33 +176,39 @@ class Conversation:
 
     async def _receive_one(self, seconds: float) -> Message:
         """Wait for the next message or control frame."""
+        connection = self.connection
         self._waiting = True
         try:
-            if self.connection.owes_a_turn():
+            if connection.owes_a_turn():
                 await checkpoint()
-            message = self.connection.next_message()
-            return await self._wait_for_one(seconds) if message is None else message
+            message = connection.next_message()
+            if message is not None:
+                return message
+            deadline = anyio.current_time() + seconds if seconds != math.inf else math.inf
+            # Another task may have begun to close before there was a wait to interrupt.
+            while not self._closing:
+                if self._heartbeat is not None:
+                    await self._wait_with_heartbeat(self._heartbeat, deadline, seconds)
+                elif not await connection.wait(deadline):
+                    self._waited_in_vain(seconds, limited=True)
+                message = connection.next_message()
+                if message is not None:
+                    return message
         finally:
             self._waiting = False
             if self._receiver_left is not None:
                 self._receiver_left.set()
-
-    async def _wait_for_one(self, seconds: float) -> Message:
-        connection, heartbeat = self.connection, self._heartbeat
-        deadline = anyio.current_time() + seconds if seconds != math.inf else math.inf
-        # Another task may have begun to close before there was a wait to interrupt.
-        while not self._closing:
-            due = math.inf if heartbeat is None else heartbeat.deadline
-            if await connection.wait(min(deadline, due)):
-                if heartbeat is not None:
-                    heartbeat.heard(anyio.current_time())
-            else:
-                self._waited_in_vain(seconds, limited=deadline <= due)
-            message = connection.next_message()
-            if message is not None:
-                return message
         # As in aiohttp: who receives while several close is told that all is over.
         return WS_CLOSED_MESSAGE if self._insisted else WS_CLOSING_MESSAGE
+
+    async def _wait_with_heartbeat(
+        self, heartbeat: Heartbeat, deadline: float, seconds: float
+    ) -> None:
+        due = heartbeat.deadline
+        if await self.connection.wait(min(deadline, due)):
+            heartbeat.heard(anyio.current_time())
+        else:
+            self._waited_in_vain(seconds, limited=deadline <= due)
 
     def _waited_in_vain(self, seconds: float, *, limited: bool) -> None:
         """A wait has ended because it was interrupted, or by the one limit or the other."""

@@ -68,6 +68,8 @@ class FrameParser:
         """
         if self._failure is not None:
             raise self._failure
+        if not self._reader.buffer:
+            return None
         try:
             while (frame := self._next_frame()) is not None:
                 message = self._take(frame)
