@@ -651,7 +651,7 @@ async def test_other_versions_and_ways(
     serve(host, {"/first": lambda request: redirect("/get"), "/get": get})
     if proxy is not None:
         network.socks_proxy("proxy.example")
-        looked_up = ["proxy.example", *looked_up] if proxy == "socks5" else ["proxy.example"]
+        looked_up = [*looked_up, "proxy.example"] if proxy == "socks5" else ["proxy.example"]
     notes = Notes()
     async with ClientSession(
         f"http://{host}/",
