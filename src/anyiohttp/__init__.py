@@ -22,7 +22,6 @@ from ._connect.fingerprint import Fingerprint
 from ._connect.resolver import DefaultResolver, ThreadedResolver
 from ._message.chain_map import ChainMapProxy
 from ._message.coding_libraries import set_zlib_backend
-from ._message.etags import ETag
 from ._message.formdata import FormData
 from ._message.multipart import MultipartWriter
 from ._message.payloads import (
@@ -143,6 +142,7 @@ if TYPE_CHECKING:
         content_disposition_filename,
         parse_content_disposition,
     )
+    from ._message.etags import ETag
     from ._message.event_stream import ServerSentEvent
     from ._message.multipart_reader import MultipartReader
     from ._protocol.websocket.messages import WSCloseCode, WSMessage, WSMessageTextBytes, WSMsgType
@@ -335,6 +335,7 @@ _LAZY = {
     "BadContentDispositionParam": "._message.content_disposition",
     "content_disposition_filename": "._message.content_disposition",
     "parse_content_disposition": "._message.content_disposition",
+    "ETag": "._message.etags",
     "ServerSentEvent": "._message.event_stream",
     "WSCloseCode": "._protocol.websocket.messages",
     "WSMessage": "._protocol.websocket.messages",

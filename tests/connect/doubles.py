@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
-from anyio.streams.tls import TLSAttribute
 
 from anyiohttp._connect.key import ConnectionKey
 from anyiohttp._net.call import Call
@@ -46,8 +44,8 @@ class SilentStream(NetworkStream):
         pass
 
     @property
-    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
-        return {TLSAttribute.tls_version: lambda: "TLSv1.3"} if self._encrypted else {}
+    def encrypted(self) -> bool:
+        return self._encrypted
 
 
 class ScriptedConnection(HTTPConnection):

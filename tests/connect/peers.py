@@ -134,6 +134,14 @@ class _Recorder(NetworkStream):
         await self._stream.aclose()
 
     @property
+    def encrypted(self) -> bool:
+        return self._stream.encrypted
+
+    @property
+    def alpn_protocol(self) -> str | None:
+        return self._stream.alpn_protocol
+
+    @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
         return self._stream.extra_attributes
 

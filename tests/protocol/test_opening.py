@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import pytest
-from anyio.streams.tls import TLSAttribute
 
 from anyiohttp._protocol.base import HTTP_11, HTTP_20
 from anyiohttp._protocol.opening import open_connection
@@ -19,12 +15,12 @@ class Negotiated(MemoryStream):
     protocol: str | None = None
 
     @property
-    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
-        attributes: Any = TLSAttribute
-        return {
-            attributes.alpn_protocol: lambda: self.protocol,
-            attributes.tls_version: lambda: "TLSv1.3",
-        }
+    def encrypted(self) -> bool:
+        return True
+
+    @property
+    def alpn_protocol(self) -> str | None:
+        return self.protocol
 
 
 def negotiated(protocol: str | None) -> Negotiated:

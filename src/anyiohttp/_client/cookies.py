@@ -44,11 +44,11 @@ from .cookie_store import (
     is_address,
     scope,
 )
+from .logs import client_logger
 from .set_cookie import (
     Cookie,
     RefusedCookieError,
     check_cookie_pair,
-    logger,
     make_cookie,
     make_morsel,
     parse_response_cookies,
@@ -307,7 +307,7 @@ class CookieJar(AbstractCookieJar):
         try:
             self._store.put(self._judge(cookie, origin))
         except RefusedCookieError as exc:
-            logger.debug("Ignored cookie %r of %s: %s", cookie.name, origin.host, exc)
+            client_logger().debug("Ignored cookie %r of %s: %s", cookie.name, origin.host, exc)
 
     def _judge(self, cookie: Cookie, origin: Origin) -> StoredCookie:
         if not cookie.name:

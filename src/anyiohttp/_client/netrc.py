@@ -7,20 +7,18 @@ Called by: `pipeline`, `proxies`. Both functions read a file and block: call the
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .auth import BasicAuth, basic_auth_for
+from .logs import client_logger
 
 if TYPE_CHECKING:
     import netrc
 
 __all__ = ("load_netrc", "netrc_auth")
-
-_logger = logging.getLogger("anyiohttp.client")
 
 
 def netrc_auth(host: str) -> BasicAuth | None:
@@ -47,18 +45,18 @@ def load_netrc() -> netrc.netrc | None:
         try:
             path = Path.home() / ("_netrc" if sys.platform == "win32" else ".netrc")
         except RuntimeError as exc:
-            _logger.debug("Could not find the home directory with the netrc file: %s", exc)
+            client_logger().debug("Could not find the home directory with the netrc file: %s", exc)
             return None
     try:
         return netrc.netrc(str(path))
     except netrc.NetrcParseError as exc:
         # Its message quotes the file, and with it perhaps a password.
-        _logger.warning("Could not parse netrc file %s, line %s", path, exc.lineno)
+        client_logger().warning("Could not parse netrc file %s, line %s", path, exc.lineno)
     except UnicodeError:
-        _logger.warning("Could not decode netrc file %s", path)
+        client_logger().warning("Could not decode netrc file %s", path)
     except OSError as exc:
         if named or path.is_file():
-            _logger.warning("Could not read netrc file: %s", exc)
+            client_logger().warning("Could not read netrc file: %s", exc)
     return None
 
 
@@ -72,5 +70,5 @@ def auth_from_netrc(entries: netrc.netrc, host: str) -> BasicAuth | None:
     try:
         return basic_auth_for(login or account or "", password or "")
     except ValueError as exc:
-        _logger.warning("Netrc entry for %s cannot be used: %s", host, exc)
+        client_logger().warning("Netrc entry for %s cannot be used: %s", host, exc)
         return None

@@ -82,7 +82,7 @@ def merged(defaults: RequestOptions, kwargs: Mapping[str, object]) -> RequestOpt
     # The session's credentials belong to the session's proxy, and to no other.
     if changes.get("proxy", defaults.proxy) != defaults.proxy:
         changes.setdefault("proxy_auth", None)
-    return replace(defaults, **changes) if changes else defaults  # type: ignore[arg-type]
+    return defaults._replace(**changes) if changes else defaults  # type: ignore[arg-type]
 
 
 def timeout_from(value: object) -> ClientTimeout:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol, TypeAlias, TypedDict, Unpack
+from dataclasses import replace
+from typing import Literal, NamedTuple, Protocol, TypeAlias, TypedDict, Unpack
 
 from multidict import CIMultiDict, CIMultiDictProxy, getversion, istr
 from yarl import URL
@@ -56,8 +56,7 @@ ClientHandlerType = Callable[["ClientRequest"], Awaitable[ClientResponse]]
 ClientMiddlewareType = Callable[["ClientRequest", ClientHandlerType], Awaitable[ClientResponse]]
 
 
-@dataclass(frozen=True, slots=True)
-class RequestOptions:
+class RequestOptions(NamedTuple):
     """Everything that decides how one request is carried out, besides what it says.
 
     A session holds one with its defaults; a request that changes nothing shares it.
@@ -76,8 +75,8 @@ class RequestOptions:
     proxy_headers: LooseHeaders | None = None
     timeout: ClientTimeout = DEFAULT_TIMEOUT
     tls: TLSOptions = PLAIN_TLS
-    reading: ResponseOptions = field(default_factory=ResponseOptions)
-    limits: MessageLimits = field(default_factory=MessageLimits)
+    reading: ResponseOptions = ResponseOptions()
+    limits: MessageLimits = MessageLimits()
     middlewares: Sequence[ClientMiddlewareType] = ()
     version: HttpVersion = HTTP_11
     trace_request_ctx: object = None
@@ -301,11 +300,11 @@ class ClientRequest:
 
     @response_class.setter
     def response_class(self, cls: type[ClientResponse]) -> None:
-        self.options = replace(self.options, response_class=cls)
+        self.options = self.options._replace(response_class=cls)
 
     def drop_expectation(self) -> None:
         """Send the body without waiting from now on."""
-        self.options = replace(self.options, expect100=False)
+        self.options = self.options._replace(expect100=False)
         self.headers.popall(_EXPECT, None)
 
     # --- the body ---
@@ -356,7 +355,7 @@ class ClientRequest:
 
     @chunked.setter
     def chunked(self, chunked: bool | None) -> None:
-        self.options = replace(self.options, chunked=chunked)
+        self.options = self.options._replace(chunked=chunked)
 
     @property
     def compress(self) -> str | None:
@@ -387,7 +386,7 @@ class ClientRequest:
 
     @version.setter
     def version(self, version: HttpVersion) -> None:
-        self.options = replace(self.options, version=version)
+        self.options = self.options._replace(version=version)
 
     @property
     def proxy(self) -> URL | None:
@@ -418,7 +417,7 @@ class ClientRequest:
 
     @ssl.setter
     def ssl(self, ssl: ssl_module.SSLContext | bool | Fingerprint) -> None:
-        self.options = replace(self.options, tls=self.options.tls._replace(ssl=ssl))
+        self.options = self.options._replace(tls=self.options.tls._replace(ssl=ssl))
 
     @property
     def server_hostname(self) -> str | None:
@@ -427,7 +426,7 @@ class ClientRequest:
 
     @server_hostname.setter
     def server_hostname(self, name: str | None) -> None:
-        self.options = replace(self.options, tls=self.options.tls._replace(server_hostname=name))
+        self.options = self.options._replace(tls=self.options.tls._replace(server_hostname=name))
 
     def is_ssl(self) -> bool:
         """Whether the target is reached over TLS."""

@@ -9,7 +9,6 @@ none.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from yarl import URL
 
 from .._message.response import ClientResponse
 from .._protocol.base import BodySource
+from .logs import client_logger
 
 if TYPE_CHECKING:
     # Whoever traces has loaded it; for all others it would take long.
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ("RequestTrace", "TracedBody")
 
-_logger = logging.getLogger("anyiohttp.client")
 
 #: Who is told of a cancellation may await; it may not hold the cancelled call for longer.
 _LAST_WORD_SECONDS = 5.0
@@ -135,7 +134,7 @@ class RequestTrace:
                 try:
                     await self.notify(event, exception=exc, **about)
                 except Exception:
-                    _logger.exception("a trace's on_%s failed", event)
+                    client_logger().exception("a trace's on_%s failed", event)
 
     async def _tell(self, event: str, **what: object) -> None:
         await self.notify(event, method=self.method, url=self.url, headers=self.headers, **what)

@@ -11,12 +11,13 @@ could not be sent back safely or what every browser refuses too.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from http.cookies import CookieError, Morsel, SimpleCookie
 from typing import NamedTuple
+
+from .logs import client_logger
 
 __all__ = (
     "Cookie",
@@ -29,8 +30,6 @@ __all__ = (
     "parse_set_cookie",
     "parse_set_cookies",
 )
-
-logger = logging.getLogger("anyiohttp.client")
 
 #: RFC 6265bis 5.6: longer pairs are refused, longer attribute values are ignored (octets).
 MAX_PAIR_SIZE = 4096
@@ -223,9 +222,9 @@ def parse_set_cookies(fields: Sequence[str]) -> list[Cookie]:
         try:
             cookies.append(parse_set_cookie(field))
         except _IllegalNameError as exc:
-            logger.warning("Can not load cookies: %s", exc)
+            client_logger().warning("Can not load cookies: %s", exc)
         except RefusedCookieError as exc:
-            logger.debug("Ignored a cookie: %s", exc)
+            client_logger().debug("Ignored a cookie: %s", exc)
     return cookies
 
 

@@ -26,7 +26,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, NamedTuple
 
 import anyio
-from anyio.streams.tls import TLSAttribute
 
 from .._net.call import Call, Observer
 from .._net.deadlines import Phase, timeout_error
@@ -380,7 +379,7 @@ def _may_multiplex(key: ConnectionKey) -> bool:
 
 
 def _is_encrypted(connection: HTTPConnection) -> bool:
-    return TLSAttribute.tls_version in connection.stream.extra_attributes
+    return connection.stream.encrypted
 
 
 def _abort(connection: HTTPConnection) -> None:

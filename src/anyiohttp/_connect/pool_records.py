@@ -39,11 +39,13 @@ class Grant(Generic[C]):
     connection: C
 
 
-@dataclass(frozen=True, slots=True)
 class Dial(Generic[K, C]):
     """Leave to make a connection; to be answered with `PoolState.dialed` or `dial_failed`."""
 
-    slot: Slot[K, C]
+    __slots__ = ("slot",)
+
+    def __init__(self, slot: Slot[K, C]) -> None:
+        self.slot = slot
 
 
 @dataclass(slots=True)
@@ -83,7 +85,6 @@ class Waiter(Generic[K, C]):
         self.wake: Callable[[], None] | None = None
 
 
-@dataclass(slots=True)
 class Made(Generic[C]):
     """What came of a dial.
 
@@ -94,10 +95,15 @@ class Made(Generic[C]):
         settled: whether it is known how many it can serve; if not, `PoolState.changed` will say so.
     """
 
-    connection: C
-    free: int = 1
-    shares: bool = False
-    settled: bool = True
+    __slots__ = ("connection", "free", "settled", "shares")
+
+    def __init__(
+        self, connection: C, free: int = 1, shares: bool = False, settled: bool = True
+    ) -> None:
+        self.connection = connection
+        self.free = free
+        self.shares = shares
+        self.settled = settled
 
 
 @dataclass(slots=True)

@@ -17,7 +17,6 @@ import ipaddress
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from types import TracebackType
 from typing import Any
@@ -169,12 +168,14 @@ def _address_of(family: int, sockaddr: tuple[str | int, ...]) -> str | None:
 _Key = tuple[str, int, socket.AddressFamily]
 
 
-@dataclass(slots=True)
 class _Entry:
     """What is known of a host, and when it was learnt."""
 
-    addresses: list[ResolveResult]
-    since: float
+    __slots__ = ("addresses", "since")
+
+    def __init__(self, addresses: list[ResolveResult], since: float) -> None:
+        self.addresses = addresses
+        self.since = since
 
     def next_addresses(self) -> list[ResolveResult]:
         """Return all addresses, starting with another one each time."""
@@ -183,14 +184,16 @@ class _Entry:
         return answer
 
 
-@dataclass(slots=True, eq=False)
 class _Lookup:
     """A lookup under way. Neither outcome is set if its leader gave up."""
 
-    done: anyio.Event = field(default_factory=anyio.Event)
-    addresses: list[ResolveResult] | None = None
-    error: Exception | None = None
-    traceback: TracebackType | None = None
+    __slots__ = ("addresses", "done", "error", "traceback")
+
+    def __init__(self) -> None:
+        self.done = anyio.Event()
+        self.addresses: list[ResolveResult] | None = None
+        self.error: Exception | None = None
+        self.traceback: TracebackType | None = None
 
 
 class DNSCache:

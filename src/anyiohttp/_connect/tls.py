@@ -24,7 +24,6 @@ import threading
 from functools import partial
 
 import anyio
-from anyio.streams.tls import TLSAttribute
 from yarl import URL
 
 from .._net.failures import NETWORK_FAILURES, as_os_error
@@ -140,7 +139,7 @@ def _check_pins(stream: TLSStream, key: ConnectionKey) -> None:
     pins = [pin for pin in (key.ssl, key.pin) if isinstance(pin, Fingerprint)]
     if not pins:
         return
-    der = stream.extra(TLSAttribute.peer_certificate_binary)  # noqa: S610 - not Django
+    der = stream.peer_certificate
     for pin in pins:
         pin.check(der, key.host, key.port)
 

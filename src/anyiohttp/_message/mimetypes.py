@@ -8,8 +8,8 @@ Called by: the payloads, and users, by the name `parse_mimetype`.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from multidict import MultiDict, MultiDictProxy
 
@@ -20,8 +20,7 @@ __all__ = ("MimeType", "charset_of", "guess_content_type", "parse_mimetype")
 OCTET_STREAM = "application/octet-stream"
 
 
-@dataclass(frozen=True, slots=True)
-class MimeType:
+class MimeType(NamedTuple):
     """A media type in its parts, lower-cased where case does not matter.
 
     Args:

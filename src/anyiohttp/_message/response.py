@@ -34,7 +34,6 @@ from ..exceptions import (
 )
 from ..typedefs import JSONDecoder
 from .codings import Decoder, make_decoder
-from .connection_info import extra_info
 from .fields import HeaderFields, decode_fields, parse_cookies
 from .limits import BodyLimits
 from .reader import DEFAULT_LIMIT, StreamReader
@@ -242,6 +241,8 @@ class ClientResponse(HeaderFields):
             name: ``peername``, ``sockname``, ``socket``, ``ssl_object``, ``cipher``, ``peercert``.
             default: what to return if nothing is known.
         """
+        from .connection_info import extra_info  # only now: few ask
+
         return extra_info(self._exchange.stream, name, default)
 
     def call_at_end(self, function: Callable[[], None]) -> None:

@@ -125,6 +125,16 @@ class NetworkStream(ByteStream):
         raise NotImplementedError
 
     @property
+    def encrypted(self) -> bool:
+        """Whether TLS is spoken with the peer."""
+        return False
+
+    @property
+    def alpn_protocol(self) -> str | None:
+        """What TLS has agreed upon with the peer (RFC 7301); ``None`` if nothing."""
+        return None
+
+    @property
     def silent(self) -> bool:
         """Whether it is known, without reading, that nothing has come: neither bytes nor an end.
 

@@ -29,7 +29,6 @@ from typing import Any
 
 import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
-from anyio.streams.tls import TLSAttribute
 
 from .failures import NETWORK_FAILURES
 from .streams import MAX_READ, DeadlinePassed, NetworkStream
@@ -337,7 +336,22 @@ class TLSStream(NetworkStream):
         await self._transport.aclose()
 
     @property
+    def encrypted(self) -> bool:
+        return True
+
+    @property
+    def alpn_protocol(self) -> str | None:
+        return self._tls.selected_alpn_protocol()
+
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """What the peer has shown, in DER form; ``None`` if nothing."""
+        return self._tls.getpeercert(True)
+
+    @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
+        from anyio.streams.tls import TLSAttribute  # only now: few ask
+
         keys: Any = TLSAttribute  # by their annotations, some would be unhashable
         own: dict[Any, Callable[[], Any]] = {
             keys.alpn_protocol: self._tls.selected_alpn_protocol,

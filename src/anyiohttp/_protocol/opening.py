@@ -10,8 +10,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 
-from anyio.streams.tls import TLSAttribute
-
 from .._net.streams import NetworkStream
 from .base import HTTPConnection
 from .http1.connection import HTTP11Connection
@@ -32,9 +30,9 @@ def open_connection(
     Raises:
         OSError: nothing that may be spoken was agreed upon.
     """
-    protocol = stream.extra(TLSAttribute.alpn_protocol, None)  # noqa: S610 - not Django's
+    protocol = stream.alpn_protocol
     if protocol is None and "http/1.1" not in versions:
-        if TLSAttribute.tls_version in stream.extra_attributes:
+        if stream.encrypted:
             raise OSError(errno.EPROTO, "the server does not speak HTTP/2 (by ALPN)")
         protocol = "h2"
     if protocol == "h2" and "h2" not in versions:

@@ -26,7 +26,6 @@ from weakref import WeakSet
 
 import anyio
 from anyio.lowlevel import checkpoint
-from anyio.streams.tls import TLSAttribute
 
 from .._connect.connectors import TCPConnector, TCPSettings
 from ..abc import ResolveResult
@@ -418,7 +417,7 @@ class MemoryNetwork:
 
 
 def _chose_http2(peer: Peer) -> bool:
-    return peer.stream.extra(TLSAttribute.alpn_protocol, None) == "h2"  # noqa: S610 - not Django's
+    return peer.stream.alpn_protocol == "h2"
 
 
 def _count_request(listener: Listener) -> None:

@@ -26,7 +26,6 @@ from ..._net.streams import NetworkStream
 from ..._net.transfer import receive
 from ...exceptions import ClientConnectionError
 from ..base import HTTP_11, Body, HTTPConnection, RequestHead
-from ..malformed import malformed_response
 from .bodies import body_for
 from .exchange import DuplexExchange, HTTP11Exchange
 from .framing import (
@@ -129,6 +128,8 @@ class HTTP11Connection(HTTPConnection):
                 await wire.upload.stop()
             self.exchange_ended(reusable=not wire.used)
             if isinstance(exc, ParseError):
+                from ..malformed import malformed_response  # loaded by whom a peer surprises
+
                 raise malformed_response(head, str(exc)) from exc
             raise
 

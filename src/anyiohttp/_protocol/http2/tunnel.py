@@ -130,5 +130,13 @@ class TunnelStream(NetworkStream):
         await checkpoint()
 
     @property
+    def encrypted(self) -> bool:
+        return self._wire.stream.encrypted
+
+    @property
+    def alpn_protocol(self) -> str | None:
+        return self._wire.stream.alpn_protocol
+
+    @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
         return self._wire.stream.extra_attributes
