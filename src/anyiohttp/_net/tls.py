@@ -37,6 +37,9 @@ __all__ = ("SessionSource", "TLSStream")
 
 #: What one record holds at most (RFC 8446 5.1), and so what one read of OpenSSL returns at most.
 _RECORD = 16 * 1024
+#: What is read at a time: with the record of which a part is there already, it does not decrypt to
+#: more than `MAX_READ`, so that nothing is left over for a read of its own.
+_WIRE_READ = MAX_READ - _RECORD
 
 
 #: What a last word to the peer may end in, which does not matter then.
@@ -276,13 +279,13 @@ class TLSStream(NetworkStream):
 
     async def _fill(self, deadline: float = math.inf) -> None:
         try:
-            self._incoming.write(await self._transport.receive_before(deadline))
+            self._incoming.write(await self._transport.receive_before(deadline, _WIRE_READ))
         except anyio.EndOfStream:
             raise _ended_without_goodbye() from None
 
     def _fill_nowait(self) -> None:
         try:
-            self._incoming.write(self._transport.receive_nowait())
+            self._incoming.write(self._transport.receive_nowait(_WIRE_READ))
         except anyio.EndOfStream:
             raise _ended_without_goodbye() from None
         self._more = True

@@ -4,10 +4,13 @@ Knows: asyncio's protocols and transports, as uvloop has them.
 Must not know: anything that `streams` does not.
 Called by: `sockets.open_stream`.
 
-The transport reads as long as it may, and what it reads when nobody waits is kept here, up to
-`_MOST_KEPT`: then it pauses. So the probe at check-out asks twice: whether something was read, and
-whether something is in the kernel. Sending goes past the transport to the socket, as long as the
-kernel takes it; the transport has only what `flush` waits for.
+The transport reads as long as it may, and what it reads when nobody waits is kept here. At `_MUCH`
+it pauses until somebody waits again. So the probe at check-out asks twice: whether something was
+read, and whether something is in the kernel.
+
+Where much comes, more is there: it is read past the transport, which would copy it once more.
+Sending, too, goes past the transport to the socket, as long as the kernel takes it; the transport
+has only what `flush` waits for.
 
 uvloop looks at the sockets before it runs what is scheduled, and anyio delivers a cancellation by
 what is scheduled: a peer that always has something to say would keep it out. So each read first
@@ -30,7 +33,8 @@ from .streams import MAX_READ, DeadlinePassed, SocketStream
 
 __all__ = ("UvloopSocketStream",)
 
-_MOST_KEPT = MAX_READ
+#: The transport reads 250 KB at a time.
+_MUCH = 128 * 1024
 
 
 class UvloopSocketStream(SocketStream, asyncio.Protocol):
@@ -50,6 +54,7 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
         self._wanted = MAX_READ
         self._kept = b""  # read when nobody waited
         self._paused = False
+        self._eager = False  # more is likely to be in the kernel
         self._ended = False
         self._failure: Exception | None = None
         self._writing: asyncio.Future[None] | None = None
@@ -77,12 +82,19 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         waiter = self._waiter
         if waiter is not None and not self._kept and not waiter.done():
+            if len(data) >= _MUCH:
+                self._pause()
+                self._eager = True
             if len(data) > self._wanted:
                 data, self._kept = data[: self._wanted], data[self._wanted :]
             waiter.set_result(data)
             return
         self._kept += data
-        if len(self._kept) >= _MOST_KEPT and self._transport is not None:
+        if len(self._kept) >= _MUCH:
+            self._pause()
+
+    def _pause(self) -> None:
+        if self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
 
@@ -121,9 +133,6 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
         data = self._kept
         if data:
             self._kept = data[max_bytes:]
-            if self._paused and not self._kept and self._transport is not None:
-                self._paused = False
-                self._transport.resume_reading()
             return data[:max_bytes]
         if self._failure is not None:
             raise self._failure
@@ -137,19 +146,23 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
     async def receive_before(self, deadline: float, max_bytes: int = MAX_READ) -> bytes:
         if deadline != math.inf and self._loop.time() >= deadline:
             raise DeadlinePassed
-        if self._kept or not self._answering:
+        if self._kept or self._eager or not self._answering:
             await checkpoint_if_cancelled()
         self._answering = False
-        if self._kept or self._ended or self._closed:
-            data = self.receive_nowait(max_bytes)
-            await self._let_others_run(data)
-            return data
+        if self._kept or self._eager or self._ended or self._closed:
+            data = self._at_hand(max_bytes)
+            if data:
+                await self._let_others_run(data)
+                return data
         if self._waiter is not None:
             raise anyio.BusyResourceError("reading from")
         waiter: asyncio.Future[bytes] = self._loop.create_future()
         self._waiter = waiter
         self._wanted = max_bytes
         try:
+            if self._paused and self._transport is not None:
+                self._paused = False
+                self._transport.resume_reading()
             if deadline != math.inf:
                 self._alarms.set(self._loop, deadline, waiter)
             data = await waiter
@@ -163,6 +176,17 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
                 self._end_wait(deadline, waiter)
         if not data:
             raise anyio.EndOfStream
+        return data
+
+    def _at_hand(self, max_bytes: int) -> bytes:
+        """Return what was kept, or is likely to be there; ``b""`` if it is not."""
+        kept = bool(self._kept)
+        try:
+            data = self.receive_nowait(max_bytes)
+        except anyio.WouldBlock:
+            self._eager = False
+            return b""
+        self._eager = self._paused if kept else len(data) >= max_bytes
         return data
 
     @property
