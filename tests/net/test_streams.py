@@ -355,6 +355,41 @@ async def test_a_cancellation_while_data_keep_coming_loses_nothing(pair: Pair) -
         assert got == data * (turns + 1)
 
 
+async def test_a_cancellation_in_the_middle_of_much_loses_nothing(pair: Pair) -> None:
+    stream, peer = pair
+    peer.setblocking(False)
+    data = bytes(range(256)) * 8000
+    left = memoryview(data)
+    got = bytearray()
+
+    async def send() -> None:
+        nonlocal left
+        while left:
+            await anyio.wait_writable(peer)
+            left = left[peer.send(left) :]
+
+    async def receive(scope: anyio.CancelScope) -> None:
+        with scope:
+            while len(got) < len(data):
+                got.extend(await stream.receive())
+
+    async with anyio.create_task_group() as sending:
+        sending.start_soon(send)
+        for turns in range(12):
+            scope = anyio.CancelScope()
+            async with anyio.create_task_group() as receiving:
+                receiving.start_soon(receive, scope)
+                for _ in range(turns):
+                    await checkpoint()
+                scope.cancel()
+        await receive(anyio.CancelScope())
+    assert got == data
+    assert stream.quiet
+    peer.setblocking(True)
+    peer.sendall(b"and then")
+    assert await stream.receive() == b"and then"
+
+
 async def test_a_reset_while_waiting(pair: Pair) -> None:
     stream, peer = pair
     outcome: list[type[BaseException]] = []
