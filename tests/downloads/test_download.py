@@ -807,7 +807,7 @@ async def test_a_limit_of_rate(tmp_path: Path) -> None:
 async def test_too_slow(tmp_path: Path) -> None:
     async with Stage(Origin(DATA)) as stage:
         stage.listener.faults = Faults(stall_at=50_000)
-        with pytest.raises(DownloadTooSlowError, match="less than 1000 bytes per second"):
+        with pytest.raises(DownloadTooSlowError, match="less than 1000 bytes per second") as caught:
             await stage.session.download(
                 stage.url, tmp_path / "file", min_speed=1000, min_speed_time=0.1
             )
@@ -815,6 +815,8 @@ async def test_too_slow(tmp_path: Path) -> None:
         stage.listener.faults = Faults()
         result = await stage.session.download(stage.url, tmp_path / "file", min_speed=1000)
     assert result.resumed > 49_000
+    assert caught.value.received == result.resumed  # also what was written only after it
+    assert f"; {result.resumed} bytes are kept" in str(caught.value)
     assert isinstance(DownloadTooSlowError(), TimeoutError)
 
 

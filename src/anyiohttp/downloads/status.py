@@ -126,11 +126,7 @@ class Status:
         )
 
     async def watch(self) -> None:
-        """Tell the callback now and then, and mind the speed.
-
-        Raises:
-            DownloadTooSlowError: too little came for too long.
-        """
+        """Tell the callback now and then, and mind the speed; returns if it is too slow."""
         job, total = self._job, self._meter.speed
         mark, before = time.monotonic(), total.total
         while True:
@@ -141,9 +137,14 @@ class Status:
                 mark, before = now, total.total
             elif job.min_speed and now - mark >= job.min_speed_time:
                 if (total.total - before) / (now - mark) < job.min_speed:
-                    raise DownloadTooSlowError(
-                        f"{self.url}: less than {job.min_speed:g} bytes per second for "
-                        f"{job.min_speed_time:g} s; {self.there} bytes are kept for the next time",
-                        self.there,
-                    )
+                    return
                 mark, before = now, total.total
+
+    def too_slow(self) -> DownloadTooSlowError:
+        """Make the error for a download that was too slow, once all that came is in the file."""
+        job, there = self._job, self.there
+        return DownloadTooSlowError(
+            f"{self.url}: less than {job.min_speed:g} bytes per second for "
+            f"{job.min_speed_time:g} s; {there} bytes are kept for the next time",
+            there,
+        )

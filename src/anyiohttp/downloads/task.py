@@ -111,7 +111,7 @@ class Download:
                 await self._status.watch()
             except Exception as exc:
                 failure = exc
-                tasks.cancel_scope.cancel()
+            tasks.cancel_scope.cancel()
 
         self._status.report()
         async with anyio.create_task_group() as tasks:
@@ -122,8 +122,8 @@ class Download:
                 failure = failure or exc
             tasks.cancel_scope.cancel()
         if result is None:
-            assert failure is not None
-            raise failure
+            # Nothing has failed, but the watch has ended it.
+            raise failure if failure is not None else self._status.too_slow()
         self._status.enter("done")
         return result
 
