@@ -799,18 +799,19 @@ async def test_refused_at_once(scripted_server: StartScripted, how: str, data: A
     assert isinstance(tracker.upload_complete.exception(), anyiohttp.UploadAbortedError)
 
 
+def small_socket(address: Any) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    sock = socket.socket(family, kind, protocol)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    return sock
+
+
 @pytest.mark.parametrize("size", [50_000, 200_000, 300_000])
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_refused_at_once_through_small_buffers(
     scripted_server: StartScripted, tmp_path: Path, size: int, streamed: bool
 ) -> None:
     """A body that fits into one block, but not into the kernel's buffers, is no different."""
-
-    def small_socket(address: Any) -> socket.socket:
-        family, kind, protocol, _, _ = address
-        sock = socket.socket(family, kind, protocol)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        return sock
 
     async def script(peer: ScriptedPeer) -> None:
         await peer.receive_head()
@@ -955,6 +956,83 @@ async def test_an_upload_that_is_not_finished(scripted_server: StartScripted, ho
         assert closed
         await server.wait_for(lambda server: server.open == 0)
     assert isinstance(tracker.upload_complete.exception(), anyiohttp.UploadAbortedError)
+
+
+class Slow(anyiohttp.Payload):
+    """A body that gives its second piece only when it is sent for the second time."""
+
+    replayable = True
+    consumed = False
+
+    def __init__(self) -> None:
+        super().__init__(b"")
+        self.attempt = 0
+        self.asked = False
+        self.closed = False
+        self._given = 0
+
+    @property
+    def size(self) -> int | None:
+        return None
+
+    async def next_chunk(self) -> bytes:
+        self.asked = True
+        try:
+            self._given += 1
+            if self._given == 2 and self.attempt == 0:
+                await anyio.sleep_forever()
+            return [b"one", b"two", b""][self._given - 1]
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.lowlevel.checkpoint()
+            self.asked = False
+
+    async def rewind(self) -> None:
+        assert not self.asked, "the attempt before still has the body"
+        self.attempt += 1
+        self._given = 0
+
+    async def aclose(self) -> None:
+        assert not self.asked, "the attempt before still has the body"
+        self.closed = True
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_a_middleware_sends_again_while_the_upload_goes_on(
+    scripted_server: StartScripted, closes: bool
+) -> None:
+    """The body is one attempt's at a time: the one before lets go of it first."""
+
+    async def script(peer: ScriptedPeer) -> None:
+        if peer.number == 0:
+            await peer.receive_until(b"one")
+            await peer.send(BEGUN)
+            await peer.wait_closed()
+            return
+        await peer.receive_request()
+        await peer.answer(b"all")
+
+    async def twice(
+        request: anyiohttp.ClientRequest, handler: anyiohttp.ClientHandlerType
+    ) -> anyiohttp.ClientResponse:
+        first = await handler(request)
+        assert first.status == 200
+        if closes:
+            first.close()
+        response = await handler(request)
+        first.close()
+        return response
+
+    server = await scripted_server(script)
+    tracker, body = anyiohttp.UploadTracker(), Slow()
+    async with anyiohttp.ClientSession(server.url, middlewares=(twice,)) as session:
+        with anyio.fail_after(5):
+            async with session.post("/", data=body, upload_tracker=tracker) as response:
+                assert await response.read() == b"all"
+            assert body.closed
+    assert bytes(server.peers[1].received).endswith(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+    assert (tracker.attempts, tracker.bytes_written) == (2, 6)
+    assert tracker.upload_complete.exception() is None
 
 
 async def test_without_a_block_an_early_response_ends_the_upload(

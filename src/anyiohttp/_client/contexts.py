@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
-from anyio import create_task_group
+from anyio import CancelScope, Event, create_task_group
 from anyio.abc import TaskGroup
 
 __all__ = ("DONE", "BlockTasks", "RequestContext")
@@ -48,7 +48,7 @@ class BlockTasks:
 
     def __init__(self) -> None:
         self._tasks: TaskGroup | None = None
-        self._running = 0
+        self._running: dict[CancelScope, Event] = {}  # and what is set when it has ended
         self._afterwards: list[Callable[[], Awaitable[None]]] = []
 
     @property
@@ -59,13 +59,21 @@ class BlockTasks:
     @property
     def running(self) -> bool:
         """Whether something was started that has not ended."""
-        return self._running > 0
+        return bool(self._running)
 
     def __call__(self, function: Callable[[], Awaitable[None]]) -> None:
         """Start a function."""
         assert self._tasks is not None
-        self._running += 1
-        self._tasks.start_soon(self._run, function)
+        scope = CancelScope()
+        self._running[scope] = Event()
+        self._tasks.start_soon(self._run, scope, function)
+
+    async def stop(self) -> None:
+        """End what is running, and see it end: what it uses may be used by somebody else."""
+        for scope, ended in [*self._running.items()]:
+            scope.cancel()
+            with CancelScope(shield=True):
+                await ended.wait()
 
     def when_done(self, function: Callable[[], Awaitable[None]]) -> None:
         """Have a function awaited when what was started has ended."""
@@ -92,11 +100,12 @@ class BlockTasks:
                     raise exc.exceptions[0] from None
                 raise
 
-    async def _run(self, function: Callable[[], Awaitable[None]]) -> None:
+    async def _run(self, scope: CancelScope, function: Callable[[], Awaitable[None]]) -> None:
         try:
-            await function()
+            with scope:
+                await function()
         finally:
-            self._running -= 1
+            self._running.pop(scope).set()
             while self._afterwards:
                 await self._afterwards.pop(0)()
 

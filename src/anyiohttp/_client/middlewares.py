@@ -79,6 +79,9 @@ class _Innermost:
 
     async def __call__(self, request: ClientRequest) -> ClientResponse:
         if self._begun:
+            spawn = request.call.spawn
+            if spawn is not None and spawn.running:
+                await spawn.stop()  # the body is one attempt's at a time
             await rewind(request)
         self._begun = True
         response = await self._handle(request)

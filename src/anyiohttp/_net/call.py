@@ -40,6 +40,10 @@ class Spawner(Protocol):
         """Start a function, which raises nothing but a cancellation."""
         ...
 
+    async def stop(self) -> None:
+        """End what is running, and see it end."""
+        ...
+
     def when_done(self, function: Callable[[], Awaitable[None]], /) -> None:
         """Have a function awaited when what was started has ended."""
         ...
