@@ -237,21 +237,25 @@ class TLSStream(NetworkStream):
 
     def _decrypt_further(self, data: bytes, max_bytes: int) -> bytes:
         """Return ``data`` and what else can be decrypted without reading the transport."""
+        read = self._read  # records are many: not by `_decrypt_record`
         parts = [data]
-        size = len(data)
-        while size < max_bytes:
-            try:
-                part = self._decrypt_record(min(max_bytes - size, _RECORD))
-            except ssl.SSLError:
-                break  # the next read will say so again
-            if not part:
-                self._more = self._ended
-                break
-            parts.append(part)
-            size += len(part)
-            if not (self._incoming.pending or self._tls.pending()):
-                self._more = False
-                break
+        left = max_bytes - len(data)
+        try:
+            while left > 0:
+                part = read(min(left, _RECORD))
+                if not part:
+                    raise ssl.SSLZeroReturnError
+                parts.append(part)
+                left -= len(part)
+                if not (self._incoming.pending or self._tls.pending()):
+                    self._more = False
+                    break
+        except ssl.SSLWantReadError:
+            self._more = False
+        except ssl.SSLZeroReturnError:
+            self._ended = True
+        except ssl.SSLError:
+            pass  # the next read will say so again
         return b"".join(parts)
 
     def _decrypt_record(self, max_bytes: int) -> bytes:
