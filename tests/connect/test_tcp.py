@@ -4,6 +4,7 @@ import errno
 import random
 import socket
 from contextlib import suppress
+from typing import Any
 
 import anyio
 import pytest
@@ -45,6 +46,29 @@ async def test_connects_and_tunes_the_socket() -> None:
         await stream.send(b"hello")
         assert await stream.receive() == b"hello"
         stream.abort()
+
+
+class Distant(socket.socket):
+    """As if the peer were not on this machine, and had not answered at once."""
+
+    asked = 0
+
+    def connect_ex(self, where: Any) -> int:
+        self.asked += 1
+        return (
+            super().connect_ex(where) and errno.EINPROGRESS if self.asked == 1 else errno.EALREADY
+        )
+
+
+async def test_waits_for_a_distant_peer() -> None:
+    options = TCPOptions(socket_factory=lambda info: Distant(*info[:3]))
+    async with listening() as peer:
+        stream = await open_tcp([address(peer.port)], options)
+        await stream.send(b"hello")
+        assert await stream.receive() == b"hello"
+        stream.abort()
+    with refused_port() as port, pytest.raises(ConnectionRefusedError):
+        await open_tcp([address(port)], options)
 
 
 @pytest.mark.usefixtures("ipv6")

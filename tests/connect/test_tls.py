@@ -103,7 +103,7 @@ async def test_our_contexts_offer_what_the_key_says(
     async with listening(context=server_context(server_cert, alpn=("h2", "http/1.1"))) as peer:
         key = replace(key_of(peer, False), versions=versions)
         stream = await start_tls(await tcp_to(peer), key)
-        assert stream.extra(TLSAttribute.alpn_protocol) == chosen
+        assert stream.extra(TLSAttribute.alpn_protocol) == stream.alpn_protocol == chosen
         await exchange(stream)
 
 

@@ -61,7 +61,10 @@ async def test_there_and_back(ends: Ends) -> None:
     assert await client.receive(2) == b"po"
     assert await client.receive() == b"ng"
     assert client.extra(TLSAttribute.tls_version) == "TLSv1.3"
-    assert client.extra(TLSAttribute.peer_certificate_binary)
+    assert client.extra(TLSAttribute.peer_certificate_binary) == client.peer_certificate
+    assert client.peer_certificate
+    assert client.encrypted
+    assert client.alpn_protocol is None
     assert client.extra(TLSAttribute.server_side) is False
     assert "TLSv1.3" in repr(client)
 

@@ -338,6 +338,7 @@ async def test_upgrade(head):
         with pytest.raises(anyio.WouldBlock):
             stream.receive_nowait()
         assert stream.extra_attributes == {}
+        assert (stream.encrypted, stream.alpn_protocol) == (False, None)
         exchange.release()
         assert client.changes == [(1, 0)]
         await stream.aclose()

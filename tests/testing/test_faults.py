@@ -135,6 +135,7 @@ async def test_a_stream_that_waits_takes_no_more():
         stream.try_send(DATA)
     assert "4 bytes sent" in repr(stream)
     assert stream.extra_attributes == {}
+    assert (stream.encrypted, stream.alpn_protocol) == (False, None)
     await stream.aclose()
     assert peer.closed
 
