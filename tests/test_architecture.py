@@ -284,20 +284,10 @@ _HEAVY = {
     "anyiohttp._protocol.websocket.messages",
     "anyiohttp.downloads",
     "anyiohttp.testing",
-    *("aiodns", "asyncio", "brotli", "calendar", "click", "email", "h2", "isal", "mimetypes"),
-    *(
-        "anyio.streams.tls",
-        "hashlib",
-        "logging",
-        "netrc",
-        "rich",
-        "shlex",
-        "subprocess",
-        "tempfile",
-        "trio",
-        "urllib.request",
-    ),
-    *("uuid", "uvloop", "websockets", "zlib_ng"),
+    *("aiodns", "anyio.streams.tls", "asyncio", "brotli", "calendar", "click", "datetime"),
+    *("email", "h2", "hashlib", "isal", "logging", "mimetypes", "netrc", "rich", "shlex"),
+    *("subprocess", "tempfile", "trio", "urllib.request", "uuid", "uvloop", "websockets"),
+    *("zlib_ng"),
 }
 
 

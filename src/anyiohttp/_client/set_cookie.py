@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from http.cookies import CookieError, Morsel, SimpleCookie
 from typing import NamedTuple
 
@@ -208,6 +207,8 @@ def parse_cookie_date(text: str) -> float | None:
         year += 1900 if year >= 70 else 2000
     if year < _EARLIEST_YEAR:
         return None
+    from datetime import UTC, datetime  # only now: most cookies have no date
+
     try:
         date = datetime(year, month, day, *time, tzinfo=UTC)
     except ValueError:
