@@ -287,7 +287,7 @@ _HEAVY = {
     *("aiodns", "anyio.streams.tls", "asyncio", "brotli", "calendar", "click", "datetime"),
     *("email", "h2", "hashlib", "isal", "logging", "mimetypes", "netrc", "rich", "shlex"),
     *("subprocess", "tempfile", "trio", "urllib.request", "uuid", "uvloop", "websockets"),
-    *("zlib_ng"),
+    "zlib_ng",
 }
 
 
