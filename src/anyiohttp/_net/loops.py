@@ -1,6 +1,6 @@
 """Which event loop is running, and its clock.
 
-Knows: how asyncio and trio are asked; anyio, which is asked where both could be meant.
+Knows: how asyncio and trio are asked; anyio, which is asked where neither is running.
 Must not know: what is done on the loop.
 Called by: `call`, once for each call of a user.
 
@@ -24,16 +24,17 @@ def running_loop() -> tuple[object, Callable[[], float]]:
     Raises:
         anyio.NoEventLoopError: none is running.
     """
-    asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")
+    modules = sys.modules
+    asyncio, trio, sniffio = modules.get("asyncio"), modules.get("trio"), modules.get("sniffio")
     try:
-        if trio is None and asyncio is not None:
+        # First: trio may be a guest of asyncio's loop. trio says in sniffio when it is running.
+        if trio is not None and sniffio is not None and sniffio.thread_local.name == "trio":
+            return trio.lowlevel.current_trio_token(), trio.current_time
+        if asyncio is not None:
             loop = asyncio.get_running_loop()
             return loop, loop.time
-        if asyncio is None and trio is not None:
-            return trio.lowlevel.current_trio_token(), trio.current_time
     except RuntimeError:
         pass  # for anyio to say
-    # Where both are known, trio may be a guest of asyncio's loop.
     token = current_token()
     return token.native_token, token.backend_class.current_time
 
