@@ -33,7 +33,11 @@ def open_connection(
     protocol = stream.alpn_protocol
     if protocol is None and "http/1.1" not in versions:
         if stream.encrypted:
-            raise OSError(errno.EPROTO, "the server does not speak HTTP/2 (by ALPN)")
+            raise OSError(
+                errno.EPROTO,
+                "the server does not speak HTTP/2, or was not offered it: a TLS context of your "
+                'own must do so by context.set_alpn_protocols(["h2"])',
+            )
         protocol = "h2"
     if protocol == "h2" and "h2" not in versions:
         raise OSError(
