@@ -136,11 +136,8 @@ async def test_cancelled_downloads_leave_the_connection_as_it_was() -> None:
         assert (listener.connections, listener.requests) == (1, 101)
 
 
-async def test_many_uploads_share_a_small_window(
-    anyio_backend: tuple[str, dict[str, object]],
-) -> None:
-    # To the letter on one of the event loops; an eighth of it on the others.
-    size = 4 * MB if anyio_backend == ("asyncio", {"use_uvloop": False}) else MB // 2
+async def test_many_uploads_share_a_small_window() -> None:
+    size = 4 * MB
 
     async def handler(request: Request) -> Response:
         received = 0

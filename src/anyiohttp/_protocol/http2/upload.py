@@ -140,7 +140,7 @@ class Upload:
         state = self._state
         try:
             while not is_to_stop(state):
-                keep_answer(self._engine, self._wire, state)
+                keep_answer(self._engine, self._wire, state, self._call.host)
                 state.reader.signalled = False
                 await self._wire.wait_before(state.reader, math.inf)
         except UploadAbortedError as exc:
@@ -186,7 +186,7 @@ def is_to_stop(state: Stream) -> bool:
     return state.head is not None and state.head.status >= 300
 
 
-def keep_answer(engine: Engine, wire: Wire, state: Stream) -> None:
+def keep_answer(engine: Engine, wire: Wire, state: Stream, host: str) -> None:
     """Let more of an answer come while the request is sent and nobody can read it.
 
     Raises:
@@ -196,8 +196,8 @@ def keep_answer(engine: Engine, wire: Wire, state: Stream) -> None:
         return
     if not engine.extend(state):
         raise UploadAbortedError(
-            f"{state.buffered} bytes of an answer have come while the request was being sent; "
-            "enter the call with 'async with' to read the answer meanwhile"
+            f"{host} has sent {state.buffered} bytes of its answer before it has the whole "
+            "request; enter the call with 'async with' to read the one while the other is sent"
         )
     wire.queued()
 
@@ -220,7 +220,7 @@ async def drained(state: Stream, wire: Wire, call: Call, engine: Engine | None =
         if is_to_stop(state):
             return
         if engine is not None:
-            keep_answer(engine, wire, state)
+            keep_answer(engine, wire, state, call.host)
         state.writer.signalled = False
         await wire.wait(state.writer, call, Phase.SEND)
 
