@@ -15,7 +15,7 @@ from yarl import URL
 from anyiohttp._connect import tls_sessions
 from anyiohttp._connect.fingerprint import Fingerprint
 from anyiohttp._connect.key import ConnectionKey, ProxyRoute
-from anyiohttp._connect.tls_sessions import Place, TLSSessions, place_of
+from anyiohttp._connect.tls_sessions import Askings, Place, TLSSessions, place_of
 from anyiohttp._net.tls import SessionSource
 
 KEY = ConnectionKey("localhost", 443, True)
@@ -46,7 +46,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def sessions(clock: Clock) -> TLSSessions:
-    return TLSSessions(clock)
+    return TLSSessions(clock, None)
 
 
 @pytest.fixture
@@ -251,6 +251,26 @@ def test_no_session_outlives_the_certificate(
     assert sessions.offer(place) is not None
     clock.now += 6
     assert sessions.offer(place) is None
+    sessions.put(place, source)
+    assert sessions.offer(place) is None
+
+
+def test_where_it_costs_memory_python_is_asked_seldom(
+    clock: Clock, place: Place, source: SessionSource
+) -> None:
+    sessions = TLSSessions(clock, Askings(2, 60.0))
+    offered = []
+    for _ in range(4):
+        sessions.put(place, source)
+        session = sessions.offer(place)
+        offered.append(session is not None)
+        if session is not None:
+            sessions.failed(place, session)
+    assert offered == [True, True, False, False]
+    clock.now += 61
+    session = sessions.offer(place)  # of the source that was kept meanwhile
+    assert session is not None
+    sessions.failed(place, session)
     sessions.put(place, source)
     assert sessions.offer(place) is None
 

@@ -19,12 +19,15 @@ verification, so what is offered must have been verified in the same way for the
   new ticket costs a quarter of a handshake (`SessionSource`). So a ticket serves for ten seconds
   and then gives way to the newest one. A server that takes each ticket only once is noticed by its
   refusal, and is offered each only once from then on.
+* Where Python loses memory each time that it is asked for a session (`Askings`), it is asked
+  seldom, and a ticket serves for longer.
 """
 
 from __future__ import annotations
 
 import math
 import ssl
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -39,8 +42,10 @@ __all__ = ("Place", "TLSSessions", "place_of")
 MAX_KEYS = 256
 #: How many contexts: one for each request, made by a user, must not all be kept.
 MAX_CONTEXTS = 8
+#: Whether ``SSLObject.session`` loses the copy that it makes, 7 KB (python/cpython#116810).
+LOSES_MEMORY = sys.version_info < (3, 12, 8) or (3, 13) <= sys.version_info < (3, 13, 1)
 #: For how long one ticket is offered, in seconds from when it first was.
-SERVES_FOR = 10.0
+SERVES_FOR = 600.0 if LOSES_MEMORY else 10.0
 #: For how long a session is good at most, whatever the server says: what was revoked, or is no
 #: longer trusted, must come to light.
 MAX_AGE = 24 * 3600.0
@@ -95,15 +100,48 @@ class _Kept:
         self.session, self.until, self.taken = None, -math.inf, False
 
 
+class Askings:
+    """How often Python may be asked for a session, where each time costs memory for good.
+
+    Args:
+        most: so often at once.
+        seconds: after so many there is one more.
+    """
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._left = float(most)
+        self._seen = 0.0
+
+    def take(self, now: float) -> bool:
+        """Take one, if there is one."""
+        earned = max(0.0, now - self._seen) / self._seconds
+        self._left = min(self._most, self._left + earned)
+        self._seen = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+#: Those of the process, whose memory it is: 3 MB, and then 10 MB a day at most.
+_ASKINGS = Askings(500, 60.0) if LOSES_MEMORY else None
+
+
 class TLSSessions:
     """The sessions of one dialer's connections to targets, or of those to proxies.
 
     Args:
         clock: the time in seconds since the epoch.
+        askings: what Python may be asked; by default without a bound where that costs nothing.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.time, askings: Askings | None = _ASKINGS
+    ) -> None:
         self._clock = clock
+        self._askings = askings
         self._contexts: OrderedDict[ssl.SSLContext, OrderedDict[Place, _Kept]] = OrderedDict()
         self._closed = False
 
@@ -177,10 +215,12 @@ class TLSSessions:
 
     def _renew(self, kept: _Kept, now: float) -> None:
         """Put the newest session on offer, or none."""
-        source, kept.source = kept.source, None
         kept.withdraw()
-        session = None if source is None else source.session
-        if source is None or session is None:
+        if kept.source is None or not (self._askings is None or self._askings.take(now)):
+            return
+        source, kept.source = kept.source, None
+        session = source.session
+        if session is None:
             return
         lifetime = session.ticket_lifetime_hint or session.timeout
         end = min(session.time + min(lifetime, MAX_AGE), source.certificate_ends)
