@@ -152,6 +152,7 @@ def _samples() -> dict[str, exceptions.ClientError]:
         exceptions.BodyNotReplayableError("text"),
         exceptions.StreamConsumedError("text"),
         exceptions.UploadAbortedError("text"),
+        exceptions.RequestBodyError("text"),
         exceptions.WebSocketError(1002, "text"),
         exceptions.WSMessageTypeError("text"),
         exceptions.InvalidRequestError("text"),
