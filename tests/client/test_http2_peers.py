@@ -29,7 +29,7 @@ from hyperframe.frame import (
     SettingsFrame,
     WindowUpdateFrame,
 )
-from tests.client.test_http2 import HOST, scripted, serving, writing
+from tests.client.test_http2 import HOST, MB, scripted, serving, writing
 from tests.websocket_peers import TEXT, frame
 
 import anyiohttp
@@ -41,6 +41,7 @@ from anyiohttp import (
     MalformedResponseError,
     ServerDisconnectedError,
     UploadAbortedError,
+    UploadTracker,
     WSMsgType,
     WSServerHandshakeError,
 )
@@ -222,18 +223,50 @@ async def test_an_awaited_upload_is_finished_before_the_answer_is_given() -> Non
             yield bytes(10_000)
             await checkpoint()
 
-    async def handler(request: Request) -> Response:
-        async def write(send: Any) -> None:
-            while data := await request.receive():
-                await send(data)
-
-        return Response(200, writer=write)
-
-    async with serving(handler) as (session, _):
+    async with serving(echo) as (session, _):
         for data in (bytes(200_000), body()):
             response = await session.post("", data=data)
             assert response.status == 200
             assert len(await response.read()) == 200_000
+
+
+async def echo(request: Request) -> Response:
+    """Send back what comes; take no more of it while that is not taken."""
+
+    async def write(send: Any) -> None:
+        while data := await request.receive():
+            await send(data)
+
+    return Response(200, writer=write)
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+async def test_a_large_body_in_memory_goes_out_while_its_echo_is_read(
+    monkeypatch: pytest.MonkeyPatch, *, tracked: bool
+) -> None:
+    """Nobody could keep all of the echo, and the peer takes no more before it is read."""
+    monkeypatch.setattr("anyiohttp._protocol.http2.streams.LARGEST_WINDOW", MB)
+    size = 4 * MB
+    async with serving(echo) as (session, listener), anyio.create_task_group() as tasks:
+
+        async def beside() -> None:
+            async with session.post("", data=b"beside") as other:
+                assert await other.read() == b"beside"
+
+        tracker = UploadTracker() if tracked else None
+        response = await session.post("", data=bytes(size), upload_tracker=tracker)
+        tasks.start_soon(beside)
+        assert len(await response.read()) == size
+        if tracker is not None:
+            assert tracker.upload_complete.exception() is None
+            assert tracker.bytes_written == size
+        # Given up half-way, it leaves nothing.
+        response = await session.post("", data=bytes(size))
+        response.release()
+        await beside()
+        assert session.connector is not None
+        assert session.connector.stats.busy == 0
+        assert listener.connections == 1
 
 
 async def test_more_of_an_answer_than_can_be_kept_while_the_request_is_sent() -> None:

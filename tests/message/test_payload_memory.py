@@ -157,6 +157,28 @@ async def test_bytesio_serves_several_bodies_at_once() -> None:
     assert [len(chunk) for chunk in chunks] == [BLOCK, BLOCK, 10]
 
 
+async def test_the_rest_of_a_body() -> None:
+    data = bytes(range(256)) * 2000
+    payload = BytesPayload(data)
+    assert await payload.next_chunk() == data[:BLOCK]
+    assert payload.take_rest() == data[BLOCK:]
+    assert await payload.next_chunk() == b""
+    await payload.rewind()
+    assert payload.take_rest() == data
+    file = io.BytesIO(data)
+    shrunk = BytesIOPayload(file)
+    file.truncate(10)
+    assert shrunk.take_rest() is None
+
+
+async def test_who_changes_the_pieces_of_a_body_gets_them_all() -> None:
+    class Shouting(BytesPayload):
+        async def next_chunk(self) -> bytes:
+            return (await super().next_chunk()).upper()
+
+    assert Shouting(b"x" * BLOCK).take_rest() is None
+
+
 async def test_closed_bytesio() -> None:
     file = io.BytesIO(b"abc")
     payload = BytesIOPayload(file)

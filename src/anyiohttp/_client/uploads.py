@@ -12,7 +12,7 @@ from collections.abc import Generator
 import anyio
 
 from .._message.payloads import CompressedPayload
-from .._protocol.base import BodySource, Exchange
+from .._protocol.base import BodySource, Exchange, InMemory
 from ..exceptions import UploadAbortedError
 
 __all__ = ("TrackedBody", "UploadOutcome", "UploadTracker")
@@ -165,6 +165,14 @@ class TrackedBody:
         self._tracker.hand_over(seen - self._seen)
         self._seen = seen
         return chunk
+
+    def take_rest(self) -> bytes | None:
+        """Return all that is still to come, if it is in memory."""
+        body = self._body
+        rest = body.take_rest() if isinstance(body, InMemory) else None
+        self._tracker.hand_over(0)
+        self._tracker.hand_over(len(rest or b""))
+        return rest
 
     async def aclose(self) -> None:
         """Close the body."""

@@ -123,6 +123,16 @@ class _MemoryPayload(Payload):
         self._cursor = stop
         return chunk
 
+    def take_rest(self) -> bytes | None:
+        """Return all that was not handed out; ``None`` if it is not there any more, or if it is for
+        `next_chunk` of a subclass to say.
+        """
+        if type(self).next_chunk is not _MemoryPayload.next_chunk:
+            return None
+        start, self._cursor = self._cursor, self._length
+        rest = self._cut(start, self._length)
+        return rest if len(rest) == self._length - start else None
+
     async def rewind(self) -> None:
         self._cursor = 0
 

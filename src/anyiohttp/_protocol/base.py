@@ -16,7 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from .._net.call import Call
 from .._net.streams import NetworkStream
@@ -30,6 +30,7 @@ __all__ = (
     "Exchange",
     "HTTPConnection",
     "HttpVersion",
+    "InMemory",
     "MessageLimits",
     "RawHeaders",
     "RequestHead",
@@ -66,6 +67,17 @@ class BodySource(Protocol):
 
     async def aclose(self) -> None:
         """Give up what the body holds; called once, also if it was not read to its end."""
+        ...
+
+
+@runtime_checkable
+class InMemory(Protocol):
+    """A `BodySource` that may have all that is still to come of it in memory."""
+
+    def take_rest(self) -> bytes | None:
+        """Return all that `BodySource.next_chunk` would still return; ``None`` if that has to be
+        waited for. It is called instead of it, and last.
+        """
         ...
 
 

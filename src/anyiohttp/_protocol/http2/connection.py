@@ -186,7 +186,8 @@ class HTTP2Connection(HTTPConnection):
             failure = state.failure or Failure("was left")
             raise failure_of_head(failure, head, call.host, heard=state.heard)
         if upload is not None and not state.local_ended:
-            # Finish what is at hand, if nobody owns it; stop it, if it has become pointless.
+            # Finish what is at hand, if nobody owns it and the peer takes it before its answer is
+            # read; stop it, if it has become pointless.
             owned = call.spawn is not None
             if not owned:
                 await drained(state, wire, call, self.engine)

@@ -73,8 +73,8 @@ class HTTP2Exchange(Exchange):
 
     @property
     def request_sent(self) -> bool:  # type: ignore[override]
-        """Whether the request has gone out in full; it may still be on its way."""
-        return self._state.local_ended
+        """Whether all of the request has been passed on; the rest may go out as others wait."""
+        return self._state.local_ended or self._state.finished
 
     @property
     def upload_error(self) -> Exception | None:  # type: ignore[override]

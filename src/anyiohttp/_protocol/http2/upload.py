@@ -11,8 +11,9 @@ that the response can be read while the body is still being sent.
 
 An early answer of 300 or more stops the body, as does one that is complete. With any other, a call
 whose upload nobody owns finishes it first. The peer may go on answering meanwhile, and may wait for
-its answer to be read before it reads on: so the answer is kept, up to a bound, beyond which the
-call fails and says what to do.
+its answer to be read before it reads on: so the answer is kept, up to a bound. Beyond it, the rest
+of a body in memory goes out while the answer is read. Any other would be left without an owner:
+the call fails and says what to do.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import anyio
 from ..._net.call import Call
 from ..._net.deadlines import Phase, within
 from ...exceptions import UploadAbortedError
-from ..base import BodySource
+from ..base import BodySource, InMemory
 from ..source_failures import failure_of_source
 from .engine import Engine
 from .streams import Failure, Stream
@@ -56,7 +57,7 @@ class Upload:
         self._state = state
         self._call = call
         self._length = self._left = length
-        self._failure: Exception | None = None
+        self._too_much = False  # of an answer has come than can be kept
         self._owned: anyio.CancelScope | None = None
         self._owned_ended: anyio.Event | None = None
 
@@ -130,21 +131,40 @@ class Upload:
                 except BaseException as exc:
                     failure = exc
             tasks.cancel_scope.cancel()
-        failure = failure or self._failure
         if failure is not None:
             raise failure
-        if not self._state.local_ended:
+        if self._too_much and not is_to_stop(self._state):
+            if not self._state.finished:
+                self._leave_rest(body)
+        elif not self._state.local_ended:
             self._engine.stop_sending(self._state)
+
+    def _leave_rest(self, body: BodySource) -> None:
+        """Let the rest of a body go out while its answer is read, if nobody has to be asked for it.
+
+        Raises:
+            UploadAbortedError: somebody has to.
+        """
+        state = self._state
+        rest = body.take_rest() if isinstance(body, InMemory) else None
+        if rest is None:
+            raise UploadAbortedError(
+                f"{self._call.host} has sent {state.buffered} bytes of its answer before it has "
+                "the whole request; enter the call with 'async with' to read the one while the "
+                "other is being sent"
+            )
+        data = b"".join((state.outgoing, self._within_length(rest)))
+        self._engine.send(state, data, end=True)
+        self._wire.queued()
 
     async def _listen(self, sending: anyio.CancelScope) -> None:
         state = self._state
-        try:
-            while not is_to_stop(state):
-                keep_answer(self._engine, self._wire, state, self._call.host)
-                state.reader.signalled = False
-                await self._wire.wait_before(state.reader, math.inf)
-        except UploadAbortedError as exc:
-            self._failure = exc
+        while not is_to_stop(state):
+            if not keep_answer(self._engine, self._wire, state):
+                self._too_much = True
+                break
+            state.reader.signalled = False
+            await self._wire.wait_before(state.reader, math.inf)
         sending.cancel()
 
     async def _send_all(self, body: BodySource, first: bytes) -> None:
@@ -186,20 +206,18 @@ def is_to_stop(state: Stream) -> bool:
     return state.head is not None and state.head.status >= 300
 
 
-def keep_answer(engine: Engine, wire: Wire, state: Stream, host: str) -> None:
+def keep_answer(engine: Engine, wire: Wire, state: Stream) -> bool:
     """Let more of an answer come while the request is sent and nobody can read it.
 
-    Raises:
-        UploadAbortedError: too much has come.
+    Returns:
+        Whether there is room for it.
     """
     if state.head is None or not state.window.exhausted:
-        return
+        return True
     if not engine.extend(state):
-        raise UploadAbortedError(
-            f"{host} has sent {state.buffered} bytes of its answer before it has the whole "
-            "request; enter the call with 'async with' to read the one while the other is sent"
-        )
+        return False
     wire.queued()
+    return True
 
 
 async def drained(state: Stream, wire: Wire, call: Call, engine: Engine | None = None) -> None:
@@ -209,18 +227,16 @@ async def drained(state: Stream, wire: Wire, call: Call, engine: Engine | None =
         state: of the stream.
         wire: of the connection.
         call: whose limits apply.
-        engine: given if nobody can read the answer meanwhile.
+        engine: given if nobody can read the answer meanwhile, and all of the body is at hand: it
+            is not waited for any longer once the peer waits for its answer to be read.
 
     Raises:
         ServerTimeoutError: a limit of the call ran out.
-        UploadAbortedError: too much of an answer has come.
     """
     wire.queued()
     while state.outgoing or (state.finished and not state.local_ended):
-        if is_to_stop(state):
+        if is_to_stop(state) or not (engine is None or keep_answer(engine, wire, state)):
             return
-        if engine is not None:
-            keep_answer(engine, wire, state, call.host)
         state.writer.signalled = False
         await wire.wait(state.writer, call, Phase.SEND)
 

@@ -220,6 +220,7 @@ class _Connection:
             state.trailers.extend((str(name), str(value)) for name, value in event.headers)
         elif isinstance(event, StreamReset):
             state.gone = True
+            self._give_back(number, state)
         elif isinstance(event, StreamEnded):
             state.ended = True
         for each in self._streams.values() if not number else (state,):
@@ -232,6 +233,7 @@ class _Connection:
                 response = await self._answer(request)
                 await self._write(number, request, response)
             if not request.body_ended and not state.gone:
+                self._give_back(number, state)
                 self._h2.reset_stream(number, ErrorCodes.NO_ERROR)
                 await self._flush()
             if response.close:
@@ -296,11 +298,16 @@ class _Connection:
                 return b""
             await state.changed.wait()
         data = b"".join(state.parts)
-        state.parts.clear()
-        if data and not state.gone:
-            self._h2.acknowledge_received_data(len(data), number)
-            await self._flush()
+        self._give_back(number, state)
+        await self._flush()
         return data
+
+    def _give_back(self, number: int, state: _Stream) -> None:
+        """Let the client send more in the place of what was read, or will not be."""
+        size = sum(map(len, state.parts))
+        state.parts.clear()
+        if size:
+            self._h2.acknowledge_received_data(size, number)
 
     async def receive_of(self, number: int) -> bytes:
         """Return the next part of what comes on a stream; ``b""`` at its end."""
