@@ -75,11 +75,14 @@ def writing(size: int, piece: int = 64 * 1024) -> Callable[[Send], Awaitable[Non
 
 async def test_a_read_timeout_fires_on_time_beside_a_busy_stream() -> None:
     over = anyio.Event()
+    sent = 0
 
     async def handler(request: Request) -> Response:
         async def busy(send: Send) -> None:
+            nonlocal sent
             while not over.is_set():
                 await send(b"x" * 4096)
+                sent += 4096
                 await checkpoint()
 
         async def silent(send: Send) -> None:
@@ -115,6 +118,7 @@ async def test_a_read_timeout_fires_on_time_beside_a_busy_stream() -> None:
             assert took - lateness[0] < 0.4 if lateness else took < 0.4
         assert received - at_begin > 100_000
         over.set()
+    assert received == sent, "the other one is complete"
     assert listener.connections == 1
 
 
