@@ -4,39 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from yarl import URL
+from tests.client.cookie_jars import HTTP, HTTPS, IN_2012, Clock, sent, set_
 
 from anyiohttp._client.cookies import CookieJar
-
-HTTP = URL("http://example.org/")
-HTTPS = URL("https://example.org/")
-IN_2012 = 1_330_000_000.0
-
-
-class Clock:
-    def __init__(self, now: float = IN_2012) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def jar(clock: Clock) -> CookieJar:
-    return CookieJar(clock=clock)
-
-
-def set_(jar: CookieJar, url: URL | str, *fields: str) -> None:
-    jar.update_cookies_from_headers(fields, URL(url))
-
-
-def sent(jar: CookieJar, url: URL | str) -> str:
-    return jar.cookie_header(URL(url))
 
 
 def test_saved_and_loaded(jar: CookieJar, clock: Clock, tmp_path: Path) -> None:

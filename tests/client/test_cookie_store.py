@@ -5,6 +5,7 @@ import sys
 from http.cookies import SimpleCookie
 
 import pytest
+from tests.client.cookie_jars import HTTP, HTTPS, Clock, sent, set_
 from yarl import URL
 
 from anyiohttp._client.cookie_store import (
@@ -19,36 +20,6 @@ from anyiohttp._client.cookie_store import (
 )
 from anyiohttp._client.cookies import CookieJar
 from anyiohttp._client.set_cookie import RefusedCookieError, make_cookie
-
-HTTP = URL("http://example.org/")
-HTTPS = URL("https://example.org/")
-IN_2012 = 1_330_000_000.0
-
-
-class Clock:
-    def __init__(self, now: float = IN_2012) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def jar(clock: Clock) -> CookieJar:
-    return CookieJar(clock=clock)
-
-
-def set_(jar: CookieJar, url: URL | str, *fields: str) -> None:
-    jar.update_cookies_from_headers(fields, URL(url))
-
-
-def sent(jar: CookieJar, url: URL | str) -> str:
-    return jar.cookie_header(URL(url))
 
 
 @pytest.mark.parametrize(

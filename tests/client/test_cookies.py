@@ -8,41 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.client.cookie_jars import HTTP, HTTPS, Clock, sent, set_
 from yarl import URL
 
 from anyiohttp._client.cookies import CookieJar, DummyCookieJar, merge_cookie_header
 from anyiohttp.exceptions import InvalidRequestError
-
-HTTP = URL("http://example.org/")
-HTTPS = URL("https://example.org/")
-IN_2012 = 1_330_000_000.0
-
-
-class Clock:
-    def __init__(self, now: float = IN_2012) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def jar(clock: Clock) -> CookieJar:
-    return CookieJar(clock=clock)
-
-
-def set_(jar: CookieJar, url: URL | str, *fields: str) -> None:
-    jar.update_cookies_from_headers(fields, URL(url))
-
-
-def sent(jar: CookieJar, url: URL | str) -> str:
-    return jar.cookie_header(URL(url))
-
 
 # --- the cases of the IETF's http-state suite, in short -------------------------------------
 # What a server at http://home.example.org:8888/page sends, and what it then gets at PAGE or at
