@@ -167,8 +167,11 @@ class HTTP2Peer:
         self, stream: int, fields: Sequence[tuple[str, str]], *, end: bool = False
     ) -> None:
         """Send fields: an informational response, a head, or trailers, which end the stream."""
-        with suppress(*_GIVEN_UP):
-            self.h2.send_headers(stream, fields, end_stream=end)
+        state = self.h2.streams.get(stream)
+        # Of a stream that is over, h2 says so in several ways: for a 1xx, as of any wrong order.
+        if state is None or not state.closed:
+            with suppress(*_GIVEN_UP):
+                self.h2.send_headers(stream, fields, end_stream=end)
         await self.flush()
 
     async def send_data(self, stream: int, data: bytes, *, end: bool = False) -> None:
