@@ -167,6 +167,10 @@ class NetworkStream(ByteStream):
         raise NotImplementedError("half-closing is not supported")
 
 
+#: One for all: thousands of idle connections have nothing to send.
+_NOTHING = memoryview(b"")
+
+
 class SocketStream(NetworkStream):
     """A connected TCP or unix socket, on any event loop.
 
@@ -178,7 +182,7 @@ class SocketStream(NetworkStream):
         self._socket = sock
         self._recv = sock.recv
         self._send = sock.send
-        self._unsent = memoryview(b"")
+        self._unsent = _NOTHING
         self._sent_since_yield = 0
         self._kept = b""  # was in the hands of a wait that was cancelled
         self._closed = False
@@ -288,7 +292,7 @@ class SocketStream(NetworkStream):
         if self._closed:
             return
         self._closed = True
-        self._unsent = memoryview(b"")
+        self._unsent = _NOTHING
         self._wake()
         self._socket.close()
 
