@@ -2,7 +2,7 @@
 
 Knows: asyncio's readers and timers.
 Must not know: anything that `streams` does not.
-Called by: `sockets.socket_stream`.
+Called by: `sockets.socket_stream`; `uvloop_streams` takes the waiting from here.
 
 anyio's `wait_readable` registers a reader and removes it again for every wait, and a deadline costs
 a cancel scope; together they cost more than the read itself. Here the reader stays registered
@@ -28,7 +28,7 @@ from anyio.lowlevel import checkpoint_if_cancelled
 from .alarms import alarms_of
 from .streams import MAX_READ, DeadlinePassed, SocketStream
 
-__all__ = ("AsyncioSocketStream", "watching_loop")
+__all__ = ("AsyncioSocketStream", "LoopSocketStream", "watching_loop")
 
 
 def watching_loop(loop: object) -> asyncio.AbstractEventLoop | None:
@@ -54,8 +54,8 @@ def _can_watch(loop: asyncio.AbstractEventLoop) -> bool:
     return True
 
 
-class AsyncioSocketStream(SocketStream):
-    """A connected TCP or unix socket on an asyncio event loop.
+class LoopSocketStream(SocketStream):
+    """What the streams on asyncio's event loops share, however bytes come: a wait is a future.
 
     Args:
         sock: connected and non-blocking; the stream owns it from now on.
@@ -65,20 +65,58 @@ class AsyncioSocketStream(SocketStream):
     def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(sock)
         self._loop = loop
-        self._number = sock.fileno()  # with the socket, the loop would make texts of it
         self._alarms = alarms_of(loop)
+        self._waiter: asyncio.Future[bytes] | None = None
+        self._wanted = MAX_READ
+
+    async def receive(self, max_bytes: int = MAX_READ) -> bytes:
+        return await self.receive_before(math.inf, max_bytes)
+
+    @property
+    def wakes(self) -> bool:
+        return True
+
+    def wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(DeadlinePassed())
+
+    def _keep_result_of(self, waiter: asyncio.Future[bytes]) -> None:
+        """Keep what was handed to a wait that was cancelled in the same moment."""
+        if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            self._kept = waiter.result() + self._kept
+
+    def _end_wait(self, deadline: float, waiter: asyncio.Future[bytes]) -> None:
+        self._alarms.clear(deadline, waiter)
+        if self._closed:
+            self._alarms.drop_unused()
+
+    async def _let_others_run(self, data: bytes) -> None:
+        """Yield with ``data`` in hand: a shielded checkpoint at a third of its price."""
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self._kept = data + self._kept
+            raise
+
+
+class AsyncioSocketStream(LoopSocketStream):
+    """A connected TCP or unix socket on an asyncio event loop.
+
+    Args:
+        sock: connected and non-blocking; the stream owns it from now on.
+        loop: the running event loop; the stream is never used on another.
+    """
+
+    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(sock, loop)
+        self._number = sock.fileno()  # with the socket, the loop would make texts of it
         # The standard library's loops run what is scheduled before what sockets bring, and anyio
         # schedules the delivery of a cancellation anew until it has arrived: it ends a wait that
         # begins after it before any bytes do. uvloop looks at the sockets first.
         self._delivers_first = isinstance(loop, asyncio.BaseEventLoop)
-        self._waiter: asyncio.Future[bytes] | None = None
-        self._wanted = MAX_READ
         self._watching = False
         self._eager = False
         self._flushing = False
-
-    async def receive(self, max_bytes: int = MAX_READ) -> bytes:
-        return await self.receive_before(math.inf, max_bytes)
 
     async def receive_before(self, deadline: float, max_bytes: int = MAX_READ) -> bytes:
         # A reader is served before a timer of the same moment: a peer that always has something
@@ -129,31 +167,6 @@ class AsyncioSocketStream(SocketStream):
                 return b""
             self._eager = len(data) >= max_bytes
         return data
-
-    def _keep_result_of(self, waiter: asyncio.Future[bytes]) -> None:
-        if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-            self._kept = waiter.result()
-
-    @property
-    def wakes(self) -> bool:
-        return True
-
-    def wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(DeadlinePassed())
-
-    def _end_wait(self, deadline: float, waiter: asyncio.Future[bytes]) -> None:
-        self._alarms.clear(deadline, waiter)
-        if self._closed:
-            self._alarms.drop_unused()
-
-    async def _let_others_run(self, data: bytes) -> None:
-        """Yield with ``data`` in hand: a shielded checkpoint at a third of its price."""
-        try:
-            await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            self._kept = data + self._kept
-            raise
 
     def _on_readable(self) -> None:
         waiter = self._waiter

@@ -28,8 +28,8 @@ from typing import cast
 import anyio
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
-from .alarms import alarms_of
-from .streams import MAX_READ, DeadlinePassed, SocketStream
+from .asyncio_streams import LoopSocketStream
+from .streams import MAX_READ, DeadlinePassed
 
 __all__ = ("UvloopSocketStream",)
 
@@ -37,7 +37,7 @@ __all__ = ("UvloopSocketStream",)
 _MUCH = 128 * 1024
 
 
-class UvloopSocketStream(SocketStream, asyncio.Protocol):
+class UvloopSocketStream(LoopSocketStream, asyncio.Protocol):
     """A connected TCP or unix socket on a uvloop event loop; `open` it before anything else.
 
     Args:
@@ -46,12 +46,8 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
     """
 
     def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(sock)
-        self._loop = loop
-        self._alarms = alarms_of(loop)
+        super().__init__(sock, loop)
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[bytes] | None = None
-        self._wanted = MAX_READ
         self._kept = b""  # read when nobody waited
         self._paused = False
         self._eager = False  # more is likely to be in the kernel
@@ -140,9 +136,6 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
             raise anyio.EndOfStream
         return super().receive_nowait(max_bytes)
 
-    async def receive(self, max_bytes: int = MAX_READ) -> bytes:
-        return await self.receive_before(math.inf, max_bytes)
-
     async def receive_before(self, deadline: float, max_bytes: int = MAX_READ) -> bytes:
         if deadline != math.inf and self._loop.time() >= deadline:
             raise DeadlinePassed
@@ -167,8 +160,7 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
                 self._alarms.set(self._loop, deadline, waiter)
             data = await waiter
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._kept = waiter.result() + self._kept
+            self._keep_result_of(waiter)
             raise
         finally:
             self._waiter = None
@@ -188,26 +180,6 @@ class UvloopSocketStream(SocketStream, asyncio.Protocol):
             return b""
         self._eager = self._paused if kept else len(data) >= max_bytes
         return data
-
-    @property
-    def wakes(self) -> bool:
-        return True
-
-    def wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(DeadlinePassed())
-
-    def _end_wait(self, deadline: float, waiter: asyncio.Future[bytes]) -> None:
-        self._alarms.clear(deadline, waiter)
-        if self._closed:
-            self._alarms.drop_unused()
-
-    async def _let_others_run(self, data: bytes) -> None:
-        try:
-            await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            self._kept = data + self._kept
-            raise
 
     # --- sending ---
 
