@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.integration.daemons import find_program, free_ports, public_directory, running
+from tests.integration.daemons import free_ports, public_directory, running_nginx
 from yarl import URL
 
-_CONFIG = """\
-{user}
-daemon off;
-pid {dir}/nginx.pid;
-error_log stderr crit;
-worker_processes 1;
-events {{ worker_connections 256; }}
-http {{
-    log_format bytes "$status $body_bytes_sent $http_range";
-    access_log {dir}/access.log bytes;
-    client_body_temp_path {dir}/body;
-    proxy_temp_path {dir}/proxy;
-    fastcgi_temp_path {dir}/fastcgi;
-    uwsgi_temp_path {dir}/uwsgi;
-    scgi_temp_path {dir}/scgi;
-    default_type application/octet-stream;
-    sendfile on;
-    tcp_nopush on;
-    server {{
-        listen 127.0.0.1:{port}{listen};
-        root {dir}/www;
-        location /slow/ {{ alias {dir}/www/; limit_rate {rate}; }}
-    }}
+_HTTP = """\
+log_format bytes "$status $body_bytes_sent $http_range";
+access_log access.log bytes;
+sendfile on;
+tcp_nopush on;
+server {{
+    listen 127.0.0.1:{port}{listen};
+    root {dir}/www;
+    location /slow/ {{ alias {dir}/www/; limit_rate {rate}; }}
 }}
 """
 
@@ -59,17 +44,11 @@ class FileServer:
 
 @contextmanager
 def file_server(rate: str = "1m", listen: str = "") -> Iterator[FileServer]:
-    program = find_program("nginx")
     (port,) = free_ports(1)
     with public_directory("downloads") as directory:
         www = directory / "www"
         www.mkdir()
-        user = "user root;" if os.geteuid() == 0 else ""
-        config = directory / "nginx.conf"
-        config.write_text(
-            _CONFIG.format(user=user, dir=directory, port=port, rate=rate, listen=listen)
-        )
-        command = [program, "-p", str(directory), "-c", str(config), "-e", "stderr"]
-        with running(command, ports=[port], directory=directory):
+        http = _HTTP.format(dir=directory, port=port, rate=rate, listen=listen)
+        with running_nginx(http, ports=[port], directory=directory):
             url = URL.build(scheme="http", host="127.0.0.1", port=port, path="/")
             yield FileServer(url, www, directory / "access.log")

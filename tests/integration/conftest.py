@@ -21,6 +21,9 @@ from tests.integration.daemons import (
     free_ports,
     public_directory,
     running,
+    running_dante,
+    running_haproxy,
+    running_nginx,
 )
 from yarl import URL
 
@@ -70,45 +73,31 @@ class Nginx:
 
 
 _NGINX = """\
-{user}
-daemon off;
-pid {dir}/nginx.pid;
-error_log stderr notice;
-worker_processes 1;
-events {{ worker_connections 512; }}
-http {{
-    access_log off;
-    client_body_temp_path {dir}/body;
-    proxy_temp_path {dir}/proxy;
-    fastcgi_temp_path {dir}/fastcgi;
-    uwsgi_temp_path {dir}/uwsgi;
-    scgi_temp_path {dir}/scgi;
-    default_type application/octet-stream;
-    types {{ text/plain txt; }}
-    gzip on;
-    gzip_types text/plain;
-    gzip_min_length 1000;
-    gzip_vary on;
-    ssl_certificate {certs.cert};
-    ssl_certificate_key {certs.key};
-    ssl_client_certificate {certs.ca};
-    server {{
-        listen 127.0.0.1:{ports[0]};
-        listen 127.0.0.1:{ports[1]} ssl;
-        listen unix:{socket};
-        keepalive_timeout 60s;
-        include {dir}/locations.conf;
-    }}
-    server {{
-        listen 127.0.0.1:{ports[2]} ssl;
-        ssl_verify_client on;
-        include {dir}/locations.conf;
-    }}
-    server {{
-        listen 127.0.0.1:{ports[3]};
-        keepalive_requests 2;
-        include {dir}/locations.conf;
-    }}
+access_log off;
+types {{ text/plain txt; }}
+gzip on;
+gzip_types text/plain;
+gzip_min_length 1000;
+gzip_vary on;
+ssl_certificate {certs.cert};
+ssl_certificate_key {certs.key};
+ssl_client_certificate {certs.ca};
+server {{
+    listen 127.0.0.1:{ports[0]};
+    listen 127.0.0.1:{ports[1]} ssl;
+    listen unix:{socket};
+    keepalive_timeout 60s;
+    include locations.conf;
+}}
+server {{
+    listen 127.0.0.1:{ports[2]} ssl;
+    ssl_verify_client on;
+    include locations.conf;
+}}
+server {{
+    listen 127.0.0.1:{ports[3]};
+    keepalive_requests 2;
+    include locations.conf;
 }}
 """
 
@@ -136,7 +125,6 @@ location = /told {{
 @pytest.fixture(scope="session")
 def nginx(cert_files: CertFiles) -> Iterator[Nginx]:
     """A real nginx, with h1, TLS, a unix socket, gzip and client certificates."""
-    program = find_program("nginx")
     ports = free_ports(4)
     with public_directory("nginx") as directory:
         www = directory / "www"
@@ -147,15 +135,9 @@ def nginx(cert_files: CertFiles) -> Iterator[Nginx]:
         (www / "text.txt").write_text(TEXT)
         (directory / "passwords").write_text(f"{USER}:{PASSWORD_HASH}\n")
         socket = directory / "socket"
-        # As root, workers must stay root: they read and write in pytest's directories.
-        user = "user root;" if os.geteuid() == 0 else ""
-        config = directory / "nginx.conf"
-        config.write_text(
-            _NGINX.format(user=user, dir=directory, certs=cert_files, ports=ports, socket=socket)
-        )
         (directory / "locations.conf").write_text(_LOCATIONS.format(dir=directory))
-        command = [program, "-p", str(directory), "-c", str(config), "-e", "stderr"]
-        with running(command, ports=ports, unix_paths=(socket,), directory=directory):
+        http = _NGINX.format(certs=cert_files, ports=ports, socket=socket)
+        with running_nginx(http, ports=ports, unix_paths=(socket,), directory=directory):
             assert stat.S_ISSOCK(socket.stat().st_mode)
             yield Nginx(
                 url=_http(ports[0]),
@@ -246,19 +228,6 @@ class Dante:
         )
 
 
-_DANTED = """\
-logoutput: stderr
-internal: 127.0.0.1 port = {port}
-external: 127.0.0.1
-clientmethod: none
-socksmethod: {method}
-user.privileged: root
-user.unprivileged: root
-client pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}
-socks block {{ from: 127.0.0.0/8 to: 0.0.0.0/0 port = 9 }}
-socks pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}
-"""
-
 #: Dante asks the system for its users: it gets a system of its own, which has one.
 _OWN_USERS = """\
 mount --bind {dir}/passwd /etc/passwd && mount --bind {dir}/shadow /etc/shadow && exec "$@"
@@ -268,36 +237,29 @@ mount --bind {dir}/passwd /etc/passwd && mount --bind {dir}/shadow /etc/shadow &
 @pytest.fixture(scope="session")
 def dante() -> Iterator[Dante]:
     """A real Dante that asks nobody who they are."""
-    program = find_program("danted")
-    if os.geteuid():
-        pytest.skip("danted wants to be started by root")
     (port,) = free_ports(1)
-    with public_directory("danted") as directory:
-        config = directory / "danted.conf"
-        config.write_text(_DANTED.format(port=port, method="none"))
-        with running([program, "-f", str(config)], ports=[port], directory=directory):
-            yield Dante(port)
+    with (
+        public_directory("danted") as directory,
+        running_dante("none", port=port, directory=directory),
+    ):
+        yield Dante(port)
 
 
 @pytest.fixture(scope="session")
 def guarded_dante() -> Iterator[Dante]:
     """A real Dante that asks for a user name and a password (RFC 1929)."""
-    program = find_program("danted")
     unshare = shutil.which("unshare")
     if os.geteuid() or unshare is None:
         pytest.skip("danted's own users want root and unshare")
     (port,) = free_ports(1)
     with public_directory("guarded-danted") as directory:
-        config = directory / "danted.conf"
-        config.write_text(_DANTED.format(port=port, method="username"))
         users = Path("/etc/passwd").read_text() + f"{USER}:x:65533:65533::/:/usr/sbin/nologin\n"
         (directory / "passwd").write_text(users)
         (directory / "shadow").write_text(f"{USER}:{CRYPT_HASH}:19000:0:99999:7:::\n")
-        own_users = [unshare, "--mount", "sh", "-c", _OWN_USERS.format(dir=directory), "sh"]
+        own_users = (unshare, "--mount", "sh", "-c", _OWN_USERS.format(dir=directory), "sh")
         if subprocess.run([*own_users, "true"], capture_output=True).returncode:
             pytest.skip("danted cannot have users of its own: mounting is not allowed here")
-        command = [*own_users, program, "-f", str(config)]
-        with running(command, ports=[port], directory=directory):
+        with running_dante("username", port=port, directory=directory, within=own_users):
             yield Dante(port, USER, PASSWORD)
 
 
@@ -319,12 +281,6 @@ class HAProxy:
 
 
 _HAPROXY = """\
-global
-    maxconn 200
-defaults
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
 frontend tls_proxy
     mode tcp
     bind 127.0.0.1:{ports[0]} ssl crt {certs.combined}
@@ -353,17 +309,17 @@ backend nginx
 @pytest.fixture(scope="session")
 def haproxy(cert_files: CertFiles, squid: Squid, nginx: Nginx) -> Iterator[HAProxy]:
     """A real HAProxy: ends TLS for squid, and limits keep-alive for nginx."""
-    program = find_program("haproxy")
     ports = free_ports(3)
-    with public_directory("haproxy") as directory:
-        config = directory / "haproxy.cfg"
-        config.write_text(_HAPROXY.format(ports=ports, certs=cert_files, squid=squid, nginx=nginx))
-        with running([program, "-db", "-f", str(config)], ports=ports, directory=directory):
-            yield HAProxy(
-                tls_proxy_url=_http(ports[0], "https"),
-                guarded_tls_proxy_url=_http(ports[1], "https"),
-                impatient_url=_http(ports[2]),
-            )
+    sections = _HAPROXY.format(ports=ports, certs=cert_files, squid=squid, nginx=nginx)
+    with (
+        public_directory("haproxy") as directory,
+        running_haproxy(sections, ports=ports, directory=directory),
+    ):
+        yield HAProxy(
+            tls_proxy_url=_http(ports[0], "https"),
+            guarded_tls_proxy_url=_http(ports[1], "https"),
+            impatient_url=_http(ports[2]),
+        )
 
 
 def _http(port: int, scheme: str = "http") -> URL:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import ssl
 import sys
@@ -16,7 +15,14 @@ import pytest
 import trustme
 from tests.certs.authority import CertFiles, client_context
 from tests.integration.conftest import TEXT, Dante, Nginx, Squid
-from tests.integration.daemons import find_program, free_ports, public_directory, running
+from tests.integration.daemons import (
+    free_ports,
+    public_directory,
+    running,
+    running_haproxy,
+    running_nghttpd,
+    running_nginx,
+)
 from yarl import URL
 
 from anyiohttp import (
@@ -56,35 +62,21 @@ class Site:
 
 
 _NGINX = """\
-{user}
-daemon off;
-pid {dir}/nginx.pid;
-error_log stderr notice;
-worker_processes 1;
-events {{ worker_connections 512; }}
-http {{
-    access_log off;
-    client_body_temp_path {dir}/body;
-    proxy_temp_path {dir}/proxy;
-    fastcgi_temp_path {dir}/fastcgi;
-    uwsgi_temp_path {dir}/uwsgi;
-    scgi_temp_path {dir}/scgi;
-    default_type application/octet-stream;
-    types {{ text/plain txt; }}
-    gzip on;
-    gzip_types text/plain;
-    ssl_certificate {certs.cert};
-    ssl_certificate_key {certs.key};
-    server {{
-        listen 127.0.0.1:{ports[0]} ssl http2;
-        listen unix:{socket} http2;
-        include {dir}/locations.conf;
-    }}
-    server {{
-        listen 127.0.0.1:{ports[1]} ssl http2;
-        keepalive_requests 10;
-        include {dir}/locations.conf;
-    }}
+access_log off;
+types {{ text/plain txt; }}
+gzip on;
+gzip_types text/plain;
+ssl_certificate {certs.cert};
+ssl_certificate_key {certs.key};
+server {{
+    listen 127.0.0.1:{ports[0]} ssl http2;
+    listen unix:{socket} http2;
+    include locations.conf;
+}}
+server {{
+    listen 127.0.0.1:{ports[1]} ssl http2;
+    keepalive_requests 10;
+    include locations.conf;
 }}
 """
 
@@ -111,7 +103,6 @@ location = /told {{
 
 @pytest.fixture(scope="module")
 def site(cert_files: CertFiles) -> Iterator[Site]:
-    program = find_program("nginx")
     ports = free_ports(2)
     with public_directory("nginx-http2") as directory:
         www = directory / "www"
@@ -120,14 +111,9 @@ def site(cert_files: CertFiles) -> Iterator[Site]:
         (www / "big.bin").write_bytes(BIG)
         (www / "text.txt").write_text(TEXT)
         socket = directory / "socket"
-        user = "user root;" if os.geteuid() == 0 else ""
-        config = directory / "nginx.conf"
-        config.write_text(
-            _NGINX.format(user=user, dir=directory, certs=cert_files, ports=ports, socket=socket)
-        )
         (directory / "locations.conf").write_text(_LOCATIONS.format(dir=directory))
-        command = [program, "-p", str(directory), "-c", str(config), "-e", "stderr"]
-        with running(command, ports=ports, unix_paths=(socket,), directory=directory):
+        http = _NGINX.format(certs=cert_files, ports=ports, socket=socket)
+        with running_nginx(http, ports=ports, unix_paths=(socket,), directory=directory):
             yield Site(_local(ports[0]), _local(ports[1]), socket)
 
 
@@ -389,18 +375,14 @@ def nghttpd(request: pytest.FixtureRequest, cert_files: CertFiles) -> Iterator[U
     It sends back what is sent to it.
     """
     secure = request.param == "tls"
-    command = [find_program("nghttpd"), "-a", "127.0.0.1", "--echo-upload"]
-    command += ["--padding=50", "--header-table-size=0", "--encoder-header-table-size=0"]
-    command += ["--window-bits=14", "--connection-window-bits=15"]
-    command += ["--max-concurrent-streams=5", "--trailer=x-trailer: seen"]
+    options = ["--padding=50", "--header-table-size=0", "--encoder-header-table-size=0"]
+    options += ["--window-bits=14", "--connection-window-bits=15"]
+    options += ["--max-concurrent-streams=5", "--trailer=x-trailer: seen"]
     (port,) = free_ports(1)
+    certs = cert_files if secure else None
     with public_directory("nghttpd") as directory:
         (directory / "hello.txt").write_text("hello from nghttpd\n")
-        command += ["-d", str(directory)]
-        command += [] if secure else ["--no-tls"]
-        command += [str(port)]
-        command += [str(cert_files.key), str(cert_files.cert)] if secure else []
-        with running(command, ports=[port], directory=directory):
+        with running_nghttpd(*options, port=port, directory=directory, certs=certs):
             yield _local(port, "https" if secure else "http")
 
 
@@ -426,8 +408,6 @@ async def test_nghttpd(nghttpd: URL, context: ssl.SSLContext) -> None:
 
 
 async def test_a_server_that_is_started_again(unused_port: int) -> None:
-    command = [find_program("nghttpd"), "-a", "127.0.0.1", "--no-tls", "--echo-upload"]
-    command += [str(unused_port)]
     url = _local(unused_port, "http")
 
     async def echo() -> None:
@@ -437,9 +417,9 @@ async def test_a_server_that_is_started_again(unused_port: int) -> None:
     connector = TCPConnector(http_versions=("h2",))
     with public_directory("nghttpd") as directory:
         async with ClientSession(connector=connector) as session:
-            with running(command, ports=[unused_port], directory=directory):
+            with running_nghttpd(port=unused_port, directory=directory):
                 await echo()
-            with running(command, ports=[unused_port], directory=directory):
+            with running_nghttpd(port=unused_port, directory=directory):
                 await echo()  # the first connection is seen to be over
 
 
@@ -447,19 +427,15 @@ async def test_a_server_that_is_started_again(unused_port: int) -> None:
 
 _HAPROXY = """\
 global
-    maxconn 200
     tune.h2.max-concurrent-streams 5
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
 frontend front
+    mode http
     bind 127.0.0.1:{ports[0]} ssl crt {certs.combined} alpn h2,http/1.1
     bind 127.0.0.1:{ports[1]} proto h2
     http-request return status 429 content-type text/plain string slowly if {{ path /often }}
     default_backend nginx
 backend nginx
+    mode http
     server nginx 127.0.0.1:{port} ssl verify none alpn h2
 """
 
@@ -469,13 +445,13 @@ def haproxy_http2(
     request: pytest.FixtureRequest, cert_files: CertFiles, site: Site
 ) -> Iterator[URL]:
     """HAProxy before nginx: five streams at a time."""
-    program = find_program("haproxy")
     ports = free_ports(2)
-    with public_directory("haproxy") as directory:
-        config = directory / "haproxy.cfg"
-        config.write_text(_HAPROXY.format(ports=ports, certs=cert_files, port=site.url.port))
-        with running([program, "-db", "-f", str(config)], ports=ports, directory=directory):
-            yield _local(ports[request.param], ("https", "http")[request.param])
+    sections = _HAPROXY.format(ports=ports, certs=cert_files, port=site.url.port)
+    with (
+        public_directory("haproxy") as directory,
+        running_haproxy(sections, ports=ports, directory=directory),
+    ):
+        yield _local(ports[request.param], ("https", "http")[request.param])
 
 
 async def test_haproxy_gives_few_streams(haproxy_http2: URL, context: ssl.SSLContext) -> None:

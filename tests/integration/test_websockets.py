@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 from tests.integration.conftest import Squid
-from tests.integration.daemons import find_program, free_ports, public_directory, running
+from tests.integration.daemons import free_ports, public_directory, running, running_nginx
 from yarl import URL
 
 from anyiohttp import (
@@ -46,32 +45,19 @@ class Servers:
 
 
 _NGINX = """\
-{user}
-daemon off;
-pid {dir}/nginx.pid;
-error_log stderr notice;
-worker_processes 1;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    client_body_temp_path {dir}/body;
-    proxy_temp_path {dir}/proxy;
-    fastcgi_temp_path {dir}/fastcgi;
-    uwsgi_temp_path {dir}/uwsgi;
-    scgi_temp_path {dir}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        location /led {{ return 302 /behind/echo; }}
-        location /behind/ {{
-            proxy_pass http://127.0.0.1:{behind};
-            proxy_http_version 1.1;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection "upgrade";
-        }}
-        location / {{
-            proxy_pass http://127.0.0.1:{behind};
-            proxy_http_version 1.1;
-        }}
+access_log off;
+server {{
+    listen 127.0.0.1:{port};
+    location /led {{ return 302 /behind/echo; }}
+    location /behind/ {{
+        proxy_pass http://127.0.0.1:{behind};
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection "upgrade";
+    }}
+    location / {{
+        proxy_pass http://127.0.0.1:{behind};
+        proxy_http_version 1.1;
     }}
 }}
 """
@@ -80,19 +66,15 @@ http {{
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Servers]:
     """The server, and nginx before it."""
-    nginx = find_program("nginx")
     *ports, front = free_ports(4)
     script = str(Path(__file__).with_name("websocket_server.py"))
     command = [sys.executable, script, *map(str, ports)]
     with public_directory("websockets") as directory:
         (directory / "nginx").mkdir()
-        config = directory / "nginx.conf"
-        user = "user root;" if os.geteuid() == 0 else ""
-        config.write_text(_NGINX.format(user=user, dir=directory, port=front, behind=ports[1]))
-        front_command = [nginx, "-p", str(directory), "-c", str(config), "-e", "stderr"]
+        http = _NGINX.format(port=front, behind=ports[1])
         with (
             running(command, ports=ports, directory=directory),
-            running(front_command, ports=[front], directory=directory / "nginx"),
+            running_nginx(http, ports=[front], directory=directory / "nginx"),
         ):
             yield Servers(*(URL(f"http://127.0.0.1:{port}") for port in (*ports, front)))
 
