@@ -7,8 +7,6 @@ Async tests are plain ``async def test_…`` functions in modules that say
 from __future__ import annotations
 
 import gc
-import os
-import socket
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -16,6 +14,8 @@ from pathlib import Path
 
 import hypothesis  # noqa: F401 - registers trio's random source, which a frozen heap would hide
 import pytest
+
+from anyiohttp.testing.leaks import describe_socket, open_sockets
 
 pytest_plugins = ("tests.certs.fixtures", "tests.servers")
 
@@ -53,42 +53,11 @@ def _no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("anyio") is None:
         yield
         return
-    before = _open_sockets()
+    before = open_sockets()
     yield
     gc.collect()
-    left = _open_sockets() - before
-    assert not left, f"sockets left open: {', '.join(map(_describe, left))}"
-
-
-def _open_sockets() -> set[tuple[int, str]]:
-    """The sockets of this process as (descriptor, inode); empty where /proc does not exist."""
-    found = set()
-    try:
-        descriptors = os.listdir("/proc/self/fd")  # noqa: PTH208 - fast
-    except OSError:
-        return found
-    for descriptor in descriptors:
-        try:
-            target = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - fast
-        except OSError:
-            continue  # the descriptor of the listing itself
-        if target.startswith("socket:"):
-            found.add((int(descriptor), target))
-    return found
-
-
-def _describe(entry: tuple[int, str]) -> str:
-    descriptor, inode = entry
-    try:
-        sock = socket.socket(fileno=os.dup(descriptor))
-    except OSError:
-        return inode
-    with sock:
-        try:
-            peer: object = sock.getpeername()
-        except OSError:
-            peer = "nobody"
-        return f"{sock.getsockname()!r} connected to {peer!r}"
+    left = open_sockets() - before
+    assert not left, f"sockets left open: {', '.join(map(describe_socket, left))}"
 
 
 @pytest.fixture

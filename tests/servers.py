@@ -19,112 +19,34 @@ from anyiohttp._net.failures import NETWORK_FAILURES
 from anyiohttp._net.streams import NetworkStream, SocketStream
 from anyiohttp._net.tls import TLSStream
 from anyiohttp.cli.loopback import LoopbackServer, serve
+from anyiohttp.testing.peers import Dialogue
 
 
-class ScriptedPeer:
-    """The server's end of one connection, for a script to use.
+class ScriptedPeer(Dialogue):
+    """The server's end of one connection over sockets, for a script to use.
 
     What is received is kept in order in `received`; a script that wants more than the client sends
     before it closes just ends.
-
-    Attributes:
-        stream: the raw stream (TLS if the server was started with a context).
-        number: 0 for the server's first connection, 1 for the second, …
-        received: everything the client sent so far.
     """
 
-    def __init__(self, stream: NetworkStream, number: int) -> None:
-        self.stream = stream
-        self.number = number
-        self.received = bytearray()
-        self._used = 0
-
-    async def receive_some(self) -> bytes:
-        """Return what arrives next; ``b""`` once the client has closed or reset."""
-        if self._used < len(self.received):
-            return self._take(len(self.received))
-        try:
-            await self._fill()
-        except (anyio.EndOfStream, *NETWORK_FAILURES):
-            return b""
-        return self._take(len(self.received))
-
-    async def receive_until(self, separator: bytes) -> bytes:
-        """Return everything up to ``separator``, and the separator."""
-        while (end := self.received.find(separator, self._used)) < 0:
-            await self._fill()
-        return self._take(end + len(separator))
-
-    async def receive_exactly(self, count: int) -> bytes:
-        """Return ``count`` bytes."""
-        while len(self.received) < self._used + count:
-            await self._fill()
-        return self._take(self._used + count)
-
-    async def receive_head(self) -> bytes:
-        """Return a request's head, with the empty line."""
-        return await self.receive_until(b"\r\n\r\n")
-
-    async def receive_request(self) -> tuple[bytes, bytes]:
-        """Return a request's head and its body, chunked bodies as sent."""
-        head = await self.receive_head()
-        fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
-        if fields.get(b"transfer-encoding") == b"chunked":
-            return head, await self.receive_until(b"0\r\n\r\n")
-        return head, await self.receive_exactly(int(fields.get(b"content-length", 0)))
-
-    async def send(self, data: bytes) -> None:
-        """Send ``data`` in one write."""
-        await self.stream.send(data)
-
-    async def send_pieces(self, *pieces: bytes) -> None:
-        """Send the pieces so that the client reads each before the next is sent."""
-        for piece in pieces:
-            await self.stream.send(piece)
-            # The client runs in the same event loop and only needs its turns.
-            for _ in range(5):
-                await checkpoint()
-
-    async def send_bytewise(self, data: bytes) -> None:
-        """Send each byte on its own."""
-        await self.send_pieces(*(data[i : i + 1] for i in range(len(data))))
-
-    async def answer(self, body: bytes = b"", *fields: bytes, status: bytes = b"200 OK") -> None:
-        """Send a response with Content-Length."""
-        head = [b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *fields]
-        await self.send(b"\r\n".join([*head, b"", body]))
-
-    async def wait_closed(self) -> bytes:
-        """Wait until the client has closed the connection. Returns what came before that."""
-        parts = []
-        while data := await self.receive_some():
-            parts.append(data)
-        return b"".join(parts)
-
     def half_close(self) -> None:
-        """End our side (FIN) and go on reading."""
         self._raw.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
-        """Close with RST."""
         self._raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.stream.abort()
 
     def abort(self) -> None:
-        """Close without a TLS goodbye."""
         self.stream.abort()
 
     @property
     def _raw(self) -> socket.socket:
         return self.stream.extra(SocketAttribute.raw_socket)
 
-    async def _fill(self) -> None:
-        self.received += await self.stream.receive()
-
-    def _take(self, end: int) -> bytes:
-        data = bytes(self.received[self._used : end])
-        self._used = end
-        return data
+    async def _wait_taken(self) -> None:
+        # The client runs in the same event loop and only needs its turns.
+        for _ in range(5):
+            await checkpoint()
 
 
 Script = Callable[[ScriptedPeer], Awaitable[None]]

@@ -26,10 +26,12 @@ from .._connect.connectors import BaseConnector
 from .network import MemoryNetwork, networks
 from .streams import MemoryStream
 
-__all__ = ("Leaked", "assert_no_leaks")
+__all__ = ("Leaked", "assert_no_leaks", "describe_socket", "open_sockets")
 
-#: A socket's descriptor and inode, or the client's end of a connection in memory.
-_Open = tuple[int, str] | MemoryStream
+#: A socket of this process: its descriptor and inode.
+_Socket = tuple[int, str]
+#: One, or the client's end of a connection in memory.
+_Open = _Socket | MemoryStream
 _Generator = AsyncGenerator[Any, Any]
 
 
@@ -160,7 +162,7 @@ class assert_no_leaks:  # noqa: N801 - it reads as a function
         """Return the sockets, and the clients' ends in networks that are watched or new."""
         old = {network for ref in self._old_networks if (network := ref()) is not None}
         watched = {*self._networks, *(network for network in networks if network not in old)}
-        return _open_sockets() | {end for network in watched for end in network.open_streams}
+        return open_sockets() | {end for network in watched for end in network.open_streams}
 
     def _idle_now(self) -> int:
         return sum(connector.stats.idle for connector in self._connectors)
@@ -235,9 +237,9 @@ def _collect_garbage() -> list[str]:
     return [f"found as garbage: {warning.message}" for warning in caught]
 
 
-def _open_sockets() -> set[_Open]:
-    """Return the sockets of this process as (descriptor, inode); none where /proc is missing."""
-    found: set[_Open] = set()
+def open_sockets() -> set[_Socket]:
+    """Return the sockets of this process; none where /proc is missing."""
+    found: set[_Socket] = set()
     try:
         descriptors = os.listdir("/proc/self/fd")  # noqa: PTH208 - fast
     except OSError:
@@ -255,6 +257,11 @@ def _open_sockets() -> set[_Open]:
 def _described(item: _Open) -> str:
     if isinstance(item, MemoryStream):
         return f"a connection in memory: {item!r}"
+    return f"a socket: {describe_socket(item)}"
+
+
+def describe_socket(item: _Socket) -> str:
+    """Say which connection a socket is, or was."""
     descriptor, inode = item
     try:
         sock = socket.socket(fileno=os.dup(descriptor))
@@ -265,4 +272,4 @@ def _described(item: _Open) -> str:
             peer = repr(sock.getpeername())
         except OSError:
             peer = "nobody"
-        return f"a socket: {sock.getsockname()!r} connected to {peer}"
+        return f"{sock.getsockname()!r} connected to {peer}"

@@ -1,5 +1,7 @@
 """The peer's end of a connection, for a script that plays a server byte by byte.
 
+`Dialogue` is what a script says and hears on any stream; `Peer` is that in a network in memory.
+
 Knows: streams, where a request's head and body end.
 Must not know: who listens where, what the client is.
 Called by: scripts given to `MemoryNetwork.listen`.
@@ -7,6 +9,7 @@ Called by: scripts given to `MemoryNetwork.listen`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -15,31 +18,23 @@ from .._net.streams import NetworkStream
 from .server.wire import PEER_GONE
 from .streams import MemoryStream
 
-__all__ = ("Peer", "Script")
+__all__ = ("Dialogue", "Peer", "Script")
 
 
-class Peer:
-    """One connection, seen from the server; made by a network for each that a client opens.
-
-    What a script does not catch of the client's leaving (an end, a reset) just ends the script.
-    What else it raises, a failed ``assert`` say, fails the network's block.
+class Dialogue(ABC):
+    """What a script says and hears on one connection, byte by byte.
 
     Attributes:
         stream: what is said and heard: TLS if the listener has a context, faults included.
-        transport: the end in memory below it.
         number: 0 for the listener's first connection, 1 for the second, …
         received: everything the client sent so far, as far as it was read.
     """
 
-    def __init__(self, stream: NetworkStream, transport: MemoryStream, number: int) -> None:
+    def __init__(self, stream: NetworkStream, number: int) -> None:
         self.stream = stream
-        self.transport = transport
         self.number = number
         self.received = bytearray()
         self._used = 0
-
-    def __repr__(self) -> str:
-        return f"<Peer {self.number} of {self.transport!r}>"
 
     # --- receiving ---
 
@@ -102,7 +97,7 @@ class Peer:
         """Send the pieces so that the client reads each before the next is sent."""
         for piece in pieces:
             await self.stream.send(piece)
-            await self.transport.wait_taken()
+            await self._wait_taken()
 
     async def send_bytewise(self, data: bytes) -> None:
         """Send each byte on its own."""
@@ -121,21 +116,21 @@ class Peer:
 
     # --- ending ---
 
+    @abstractmethod
     def half_close(self) -> None:
         """End our side (FIN) and go on reading."""
-        self.transport.end()
 
+    @abstractmethod
     def reset(self) -> None:
         """Close with a reset."""
-        self.transport.reset()
 
+    @abstractmethod
     def abort(self) -> None:
         """Close, without a TLS goodbye."""
-        self.transport.abort()
 
-    async def stall(self) -> None:
-        """Do nothing until the client has gone."""
-        await self.transport.wait_gone()
+    @abstractmethod
+    async def _wait_taken(self) -> None:
+        """Wait until the client has read what was sent."""
 
     async def _fill(self) -> None:
         data = await self.stream.receive()
@@ -147,6 +142,40 @@ class Peer:
         data = bytes(self.received[self._used : end])
         self._used = end
         return data
+
+
+class Peer(Dialogue):
+    """One connection, seen from the server; made by a network for each that a client opens.
+
+    What a script does not catch of the client's leaving (an end, a reset) just ends the script.
+    What else it raises, a failed ``assert`` say, fails the network's block.
+
+    Attributes:
+        transport: the end in memory below the stream.
+    """
+
+    def __init__(self, stream: NetworkStream, transport: MemoryStream, number: int) -> None:
+        super().__init__(stream, number)
+        self.transport = transport
+
+    def __repr__(self) -> str:
+        return f"<Peer {self.number} of {self.transport!r}>"
+
+    def half_close(self) -> None:
+        self.transport.end()
+
+    def reset(self) -> None:
+        self.transport.reset()
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    async def stall(self) -> None:
+        """Do nothing until the client has gone."""
+        await self.transport.wait_gone()
+
+    async def _wait_taken(self) -> None:
+        await self.transport.wait_taken()
 
 
 #: Plays a server on one connection, which is closed when it returns.
