@@ -82,19 +82,6 @@ class ScriptedOrigin:
 # --- requests -------------------------------------------------------------------------------
 
 
-@http2("new connection", sockets=True)
-async def new_connection(stage: Stage) -> Victim:
-    stage.open_origin()
-    return stage.fetch
-
-
-@http2("kept connection", shared=True)
-async def kept_connection(stage: Stage) -> Victim:
-    stage.open_origin()
-    await stage.fetch()
-    return stage.fetch
-
-
 @http2("several ask before there is a connection, the victim first", timed=True)
 async def dial_for_many(stage: Stage) -> Victim:
     stage.open_origin()
@@ -154,18 +141,6 @@ async def half_read(stage: Stage) -> Victim:
             got = await response.content.readexactly(900)
             await checkpoint()
         judge(got, body_of(marker)[: len(got)])
-
-    return victim
-
-
-@http2("redirect chain")
-async def redirects(stage: Stage) -> Victim:
-    stage.open_origin()
-
-    async def victim() -> None:
-        marker = stage.marker()
-        async with stage.session.get(stage.path("hop", 3, marker)) as response:
-            judge(await response.read(), marker.encode())
 
     return victim
 
@@ -358,105 +333,55 @@ async def changing_settings(stage: Stage) -> Victim:
 # --- uploads --------------------------------------------------------------------------------
 
 
-@http2("streaming upload from an async generator", shared=True)
-async def streaming_upload(stage: Stage) -> Victim:
-    await share_a_connection(stage, "gzip")
-
-    async def victim() -> None:
-        marker = stage.marker()
-        expected = b"".join(f"{marker} {place}\n".encode() for place in range(4))
-        await upload(stage, stage.pieces(marker), marker, expected)
-
-    return victim
-
-
 @http2("upload without a block", timed=True, shared=True)
 async def upload_without_block(stage: Stage) -> Victim:
     await share_a_connection(stage, "gzip")
 
     async def victim() -> None:
         marker = stage.marker()
-        expected = b"".join(f"{marker} {place}\n".encode() for place in range(4))
         response = await stage.session.post(stage.path("upload", marker), data=stage.pieces(marker))
-        judge(await response.read(), expected)
+        judge(await response.read(), body_of(marker, 4))
 
     return victim
 
 
-@http2("upload of more bytes than the windows allow at once", sockets=True, narrow=0, shared=True)
-async def large_upload(stage: Stage) -> Victim:
-    await share_a_connection(stage, "gzip")
-
-    async def victim() -> None:
-        marker = stage.marker()
-        data = marker.encode() * 20_000
-        await upload(stage, data, marker, data)
-
-    return victim
+# --- what is played over HTTP/1.1, too ----------------------------------------------------------
 
 
-@http2("early response during upload")
-async def early_response(stage: Stage) -> Victim:
-    await share_a_connection(stage, "plain")
+def again(name: str, *beside: str, called: str = "", **traits: Any) -> None:
+    """Play a scenario of HTTP/1.1 over HTTP/2.
 
-    async def victim() -> None:
-        marker = stage.marker()
-        data = stage.pieces(marker, 40, 32 * 1024)
-        async with stage.session.post(stage.path("refuse", marker), data=data) as response:
-            assert response.status == 413
-            judge(await response.read(), marker.encode())
-
-    return victim
-
-
-@http2("answer read while the body is sent", sockets=True, shared=True)
-async def duplex(stage: Stage) -> Victim:
-    await share_a_connection(stage, "gzip")
-
-    async def victim() -> None:
-        marker = stage.marker()
-        lines = [f"{marker} {place}\n".encode() for place in range(4)]
-        url = stage.path("duplex", marker)
-        async with stage.session.post(url, data=stage.pieces(marker)) as response:
-            for line in lines:
-                judge(await response.content.readline(), line)
-            judge(await response.content.read(), b"")
-
-    return victim
-
-
-@http2("the end of a block whose body is still being sent", shared=True)
-async def duplex_left(stage: Stage) -> Victim:
-    await share_a_connection(stage, "gzip")
-
-    async def victim() -> None:
-        marker = stage.marker()
-        url = stage.path("duplex", marker)
-        data = stage.pieces(marker, 1000)
-        async with stage.session.post(url, data=data) as response:
-            judge(await response.content.readline(), f"{marker} 0\n".encode())
-        await checkpoint()
-
-    return victim
-
-
-# --- what is played over HTTP/1.1, on a stream ------------------------------------------------
-
-
-def on_a_stream(name: str, **traits: Any) -> None:
-    """Play a scenario of HTTP/1.1 on one stream of a connection that carries others, too."""
+    Args:
+        name: the scenario's.
+        *beside: what others ask for meanwhile, on the same connection.
+        called: its name over HTTP/2, if that is another.
+        **traits: those that are others.
+    """
     plain = SCENARIOS[name]
     same = {trait: getattr(plain, trait) for trait in ("sockets", "timed", "narrow", "by_time")}
 
-    @http2(name, shared=True, **{**same, **traits})
+    @http2(called or name, **{**same, **traits})
     async def set_up(stage: Stage) -> Victim:
         victim = await plain.set_up(stage)
-        if not stage.world.connections:
+        if beside and not stage.world.connections:
             await stage.fetch()
-        siblings(stage, "later", "gzip")
+        siblings(stage, *beside)
         return victim
 
 
+again("new connection", timed=False)
+again("kept connection", sockets=False, shared=True)
+again("redirect chain", sockets=False, timed=False)
+again("streaming upload from an async generator", "gzip", sockets=False, timed=False, shared=True)
+again(
+    "upload of more bytes than the network takes at once",
+    "gzip",
+    called="upload of more bytes than the windows allow at once",
+    shared=True,
+)
+again("early response during upload", "plain", sockets=False, timed=False)
+again("answer read while the body is sent", "gzip", timed=False, shared=True)
+again("the end of a block whose body is still being sent", "gzip", sockets=False, shared=True)
 for _name in (
     "upload that waits for 100 (Continue)",
     "server-sent events",
@@ -470,7 +395,7 @@ for _name in (
     "WebSocket, receive() while another closes",
     "WebSocket with a heartbeat that nobody answers",
 ):
-    on_a_stream(_name)
+    again(_name, "later", "gzip", shared=True)
 
 
 @http2("WebSocket, more bytes than the windows allow at once", shared=True, sockets=True, narrow=0)

@@ -664,8 +664,7 @@ async def streaming_upload(stage: Stage) -> Victim:
 
     async def victim() -> None:
         marker = stage.marker()
-        expected = b"".join(f"{marker} {place}\n".encode() for place in range(4))
-        await upload(stage, stage.pieces(marker), marker, expected)
+        await upload(stage, stage.pieces(marker), marker, body_of(marker, 4))
 
     return victim
 
@@ -676,8 +675,7 @@ async def expecting_upload(stage: Stage) -> Victim:
 
     async def victim() -> None:
         marker = stage.marker()
-        expected = b"".join(f"{marker} {place}\n".encode() for place in range(4))
-        await upload(stage, stage.pieces(marker), marker, expected, expect100=True)
+        await upload(stage, stage.pieces(marker), marker, body_of(marker, 4), expect100=True)
 
     return victim
 
