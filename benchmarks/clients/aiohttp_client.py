@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
 
-from .base import KEEPALIVE, Client
+from .aiohttp_api import AioHTTPClient
+from .base import KEEPALIVE
 
 
-class AioHTTP(Client):
+class AioHTTP(AioHTTPClient):
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -21,36 +21,6 @@ class AioHTTP(Client):
             )
         )
         return self
-
-    async def __aexit__(self, *exc: Any) -> None:
-        await self._session.close()
-
-    async def get(self, url: str) -> bytes:
-        async with self._session.get(url) as response:
-            return await response.read()
-
-    async def post_json(self, url: str, document: object) -> bytes:
-        async with self._session.post(url, json=document) as response:
-            return await response.read()
-
-    async def download(self, url: str) -> int:
-        size = 0
-        async with self._session.get(url) as response:
-            async for piece in response.content.iter_any():
-                size += len(piece)
-        return size
-
-    async def upload(self, url: str, path: str) -> bytes:
-        with Path(path).open("rb") as file:  # noqa: ASYNC230 - as its users do
-            async with self._session.post(url, data=file) as response:
-                return await response.read()
-
-    async def lines(self, url: str) -> int:
-        count = 0
-        async with self._session.get(url) as response:
-            async for _ in response.content:
-                count += 1
-        return count
 
 
 CLIENT = AioHTTP

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+#: Who cannot speak HTTP/2.
+NO_HTTP2 = frozenset({"aiohttp", "pyreqwest", "floor"})
+
 
 @dataclass(frozen=True)
 class Target:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from .base import Target, Workload
-from .running import Bench, measuring, transfers
+from .running import Bench, downloads, measuring
 
 
 async def run(bench: Bench) -> float:
-    url = bench.site.http + "/download"
-    async with bench.client(limit=1) as client:
-        size = bench.site.sizes["download"]
-        return await transfers(bench, lambda: client.download(url), size=size, times=4)
+    return await downloads(bench, bench.site.http, times=4)
 
 
 WORKLOAD = Workload(

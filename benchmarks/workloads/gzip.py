@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from .base import Target, Workload
-from .running import Bench, measuring, transfers
+from .running import Bench, downloads, measuring
 
 
 async def run(bench: Bench) -> float:
-    url = bench.site.http + "/gzip"
-    async with bench.client(limit=1) as client:
-        size = bench.site.sizes["gzip"]
-        return await transfers(bench, lambda: client.download(url), size=size, times=2)
+    return await downloads(bench, bench.site.http, file="gzip", times=2)
 
 
 WORKLOAD = Workload(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from .base import Target, Workload
-from .running import Bench, measuring, transfers
+from .base import NO_HTTP2, Target, Workload
+from .running import Bench, downloads, measuring
 
 
 async def run(bench: Bench) -> float:
-    url = bench.site.http2 + "/download"
-    async with bench.client(limit=1, http2=True) as client:
-        size = bench.site.sizes["download"]
-        return await transfers(bench, lambda: client.download(url), size=size, times=2)
+    return await downloads(bench, bench.site.http2, times=2, http2=True)
 
 
 WORKLOAD = Workload(
@@ -19,5 +16,5 @@ WORKLOAD = Workload(
     unit="ms",
     measure=measuring(run),
     targets=(Target("asyncio", 0.5, "httpx2"), Target("trio", 0.5, "httpx2")),
-    lacking=frozenset({"aiohttp", "pyreqwest", "floor"}),
+    lacking=NO_HTTP2,
 )

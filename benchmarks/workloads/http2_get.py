@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from .base import Target, Workload
-from .running import Bench, calls, measuring
-
-TASKS = 64
+from .base import NO_HTTP2, Target, Workload
+from .running import Bench, measuring, small_gets
 
 
 async def run(bench: Bench) -> float:
-    url = bench.site.http2 + "/small"
-    async with bench.client(limit=1, http2=True) as client:
-        return await calls(bench, lambda: client.get(url), tasks=TASKS, each=bench.repeats(200, 15))
+    return await small_gets(bench, bench.site.http2, http2=True)
 
 
 WORKLOAD = Workload(
@@ -20,5 +16,5 @@ WORKLOAD = Workload(
     unit="µs",
     measure=measuring(run),
     targets=(Target("asyncio", 0.5, "httpx2"), Target("trio", 0.5, "httpx2")),
-    lacking=frozenset({"aiohttp", "pyreqwest", "floor"}),
+    lacking=NO_HTTP2,
 )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 from .base import Target, Workload
-from .running import Bench, calls, measuring
+from .running import TASKS, Bench, calls, measuring
 
-TASKS = 64
 DOCUMENT = {
     "id": 4711,
     "name": "a document",

@@ -15,6 +15,9 @@ from ..clients.base import Client
 from ..server import SMALL, Site
 from .base import Spec
 
+#: Where many ask at once.
+TASKS = 64
+
 
 class Meter:
     """The CPU time of this process, with its threads, over a block; in seconds.
@@ -126,6 +129,23 @@ async def calls(
     with bench.meter:
         await bench.tasks(tasks, lambda: repeat(each))
     return bench.meter.cpu / (tasks * each) * 1e6
+
+
+async def small_gets(bench: Bench, server: str, *, http2: bool = False) -> float:
+    """Measure the small GET by 64 tasks: over a connection each, or over one of HTTP/2."""
+    url = server + "/small"
+    async with bench.client(limit=1 if http2 else TASKS, http2=http2) as client:
+        return await calls(bench, lambda: client.get(url), tasks=TASKS, each=bench.repeats(200, 15))
+
+
+async def downloads(
+    bench: Bench, server: str, *, file: str = "download", times: int, http2: bool = False
+) -> float:
+    """Measure a large file that is read in whatever pieces it comes, one after the other."""
+    url = f"{server}/{file}"
+    async with bench.client(limit=1, http2=http2) as client:
+        size = bench.site.sizes[file]
+        return await transfers(bench, lambda: client.download(url), size=size, times=times)
 
 
 async def transfers(

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from .base import Target, Workload
-from .running import Bench, calls, measuring
-
-TASKS = 64
+from .running import Bench, measuring, small_gets
 
 
 async def run(bench: Bench) -> float:
-    url = bench.site.https + "/small"
-    async with bench.client(limit=TASKS) as client:
-        return await calls(bench, lambda: client.get(url), tasks=TASKS, each=bench.repeats(200, 15))
+    return await small_gets(bench, bench.site.https)
 
 
 WORKLOAD = Workload(
