@@ -98,6 +98,7 @@ def test_a_timer_that_was_left_holds_no_loop_alive():
 def test_none_is_left_when_a_session_has_ended(loop, how):
     async def answer(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
+        asked.set()
         if how == "kept":
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         await reader.read()
@@ -105,7 +106,7 @@ def test_none_is_left_when_a_session_has_ended(loop, how):
         await writer.wait_closed()
         ended.set()
 
-    ended = asyncio.Event()
+    asked, ended = asyncio.Event(), asyncio.Event()
 
     async def use():
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
@@ -116,8 +117,8 @@ def test_none_is_left_when_a_session_has_ended(loop, how):
                     assert await response.text() == "ok"
             else:
                 call = asyncio.ensure_future(session.get(url))
-                while not any(when > loop.time() + 100 for when in loop.waiting):
-                    await asyncio.sleep(0)
+                await asked.wait()
+                assert any(when > loop.time() + 100 for when in loop.waiting)
                 await session.close()
                 with pytest.raises(anyiohttp.ClientConnectionError):
                     await call

@@ -21,12 +21,14 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
+from weakref import WeakKeyDictionary
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
 from .alarms import alarms_of
-from .streams import MAX_READ, DeadlinePassed, SocketStream
+from .outbox import Outbox
+from .streams import MAX_READ, DeadlinePassed, SendStalled, SocketStream
 
 __all__ = ("AsyncioSocketStream", "LoopSocketStream", "watching_loop")
 
@@ -54,6 +56,16 @@ def _can_watch(loop: asyncio.AbstractEventLoop) -> bool:
     return True
 
 
+_outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox] = WeakKeyDictionary()
+
+
+def _outbox_of(loop: asyncio.AbstractEventLoop) -> Outbox:
+    found = _outboxes.get(loop)
+    if found is None:
+        found = _outboxes[loop] = Outbox()
+    return found
+
+
 class LoopSocketStream(SocketStream):
     """What the streams on asyncio's event loops share, however bytes come: a wait is a future.
 
@@ -66,6 +78,7 @@ class LoopSocketStream(SocketStream):
         super().__init__(sock)
         self._loop = loop
         self._alarms = alarms_of(loop)
+        self._outbox = _outbox_of(loop)
         self._waiter: asyncio.Future[bytes] | None = None
         self._wanted = MAX_READ
 
@@ -79,6 +92,30 @@ class LoopSocketStream(SocketStream):
     def wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(DeadlinePassed())
+
+    def send_soon(self, data: bytes) -> bool:
+        outbox = self._outbox
+        if not outbox.takes():
+            return self.try_send(data)
+        self._hold(data)
+        if outbox.add(self):
+            self._loop.call_soon(outbox.send)
+        return True
+
+    def _stall(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(SendStalled())
+        else:
+            self._stalled = True
+
+    def _refuse_what_comes_too_soon(self) -> None:
+        """The peer speaks before what is held has gone to it: that is no answer."""
+        self._held = False
+        self._unsent = memoryview(b"")
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(
+                anyio.BrokenResourceError("the peer spoke before it was asked")
+            )
 
     def _keep_result_of(self, waiter: asyncio.Future[bytes]) -> None:
         """Keep what was handed to a wait that was cancelled in the same moment."""
@@ -131,6 +168,8 @@ class AsyncioSocketStream(LoopSocketStream):
                 return data
         if self._closed:
             raise anyio.ClosedResourceError
+        if self._stalled:
+            self._raise_if_stalled()
         if self._waiter is not None:
             raise anyio.BusyResourceError("reading from")
         loop = self._loop
@@ -174,6 +213,8 @@ class AsyncioSocketStream(LoopSocketStream):
             # Nobody asked: what it is stays in the kernel, and the loop stops telling of it.
             self._watching = False
             self._loop.remove_reader(self._number)
+        elif self._held:
+            self._refuse_what_comes_too_soon()
         elif not waiter.done():
             try:
                 waiter.set_result(self._recv(self._wanted))

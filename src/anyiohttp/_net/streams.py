@@ -38,7 +38,7 @@ from anyio.lowlevel import (
     checkpoint_if_cancelled,
 )
 
-__all__ = ("DeadlinePassed", "NetworkStream", "SocketStream")
+__all__ = ("DeadlinePassed", "NetworkStream", "SendStalled", "SocketStream")
 
 #: As much as one read takes from the kernel. Above 64 KiB a read costs little more CPU, and saves
 #: a wake-up (measured on loopback).
@@ -61,6 +61,13 @@ class DeadlinePassed(Exception):
     """A stream's wait has come to its deadline."""
 
 
+class SendStalled(Exception):
+    """What `NetworkStream.send_soon` was given could not be sent at once, or not at all.
+
+    `NetworkStream.flush` goes on with it, and says what failed.
+    """
+
+
 class NetworkStream(ByteStream):
     """A byte stream to a peer that can be tried, flushed and aborted."""
 
@@ -80,6 +87,24 @@ class NetworkStream(ByteStream):
         Returns:
             Whether everything went. If not, `flush` must be awaited before anything else is sent.
         """
+
+    def send_soon(self, data: bytes) -> bool:
+        """Send at the end of the event loop's turn, together with what other tasks send.
+
+        It is for who calls `receive_before` next, without any wait in between. If not all could be
+        sent then, that raises `SendStalled`, and `flush` must be awaited.
+
+        Returns and raises: as `try_send`.
+        """
+        return self.try_send(data)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether a part of what `send_soon` was given is still here, and `flush` has to send it.
+
+        To be asked when the answer came before `receive_before` could say so.
+        """
+        return False
 
     @abstractmethod
     async def flush(self) -> None:
@@ -186,6 +211,8 @@ class SocketStream(NetworkStream):
         self._sent_since_yield = 0
         self._kept = b""  # was in the hands of a wait that was cancelled
         self._closed = False
+        self._held = False  # what is unsent waits for the end of the loop's turn
+        self._stalled = False  # what was held could not be sent at once
         self._answering = False  # nothing was received since something was sent
         self._poller: select.poll | None = None
 
@@ -261,7 +288,7 @@ class SocketStream(NetworkStream):
         if self._closed:
             raise anyio.ClosedResourceError
         if self._unsent:
-            raise anyio.BusyResourceError("writing to")
+            return self._send_after_held(data)
         self._answering = True
         try:
             count = self._send(data)
@@ -273,7 +300,55 @@ class SocketStream(NetworkStream):
         self._unsent = memoryview(data)[count:]
         return False
 
+    def _hold(self, data: bytes) -> None:
+        """Keep what is to be sent at the end of the turn."""
+        if self._closed:
+            raise anyio.ClosedResourceError
+        if self._unsent:
+            raise anyio.BusyResourceError("writing to")
+        self._unsent = memoryview(data)
+        self._held = self._answering = True
+
+    def send_held(self) -> None:
+        """Send what `send_soon` has kept; who waits for the answer is told if it does not go."""
+        if not self._held:
+            return
+        self._held = False
+        try:
+            count = self._send(self._unsent)
+        except OSError:
+            count = 0  # `flush` will find out, too
+        if count == len(self._unsent):
+            self._unsent = _NOTHING
+        else:
+            self._unsent = self._unsent[count:]
+            self._stall()
+
+    @property
+    def stalled(self) -> bool:
+        return self._stalled
+
+    def _stall(self) -> None:
+        """What was held has not gone: have `receive_before` say so."""
+        self._stalled = True
+
+    def _raise_if_stalled(self) -> None:
+        if self._stalled:
+            self._stalled = False
+            raise SendStalled
+
+    def _send_after_held(self, data: bytes | bytearray | memoryview) -> bool:
+        """Send what is held, and ``data`` behind it (records that TLS makes of its own)."""
+        if not self._held:
+            raise anyio.BusyResourceError("writing to")
+        self.send_held()
+        if not self._unsent:
+            return self.try_send(data)
+        self._unsent = memoryview(bytes(self._unsent) + bytes(data))
+        return False
+
     async def flush(self) -> None:
+        self._held = self._stalled = False
         self._sent_since_yield = 0
         if not self._unsent:
             await checkpoint()
@@ -292,6 +367,7 @@ class SocketStream(NetworkStream):
         if self._closed:
             return
         self._closed = True
+        self._held = False
         self._unsent = _NOTHING
         self._wake()
         self._socket.close()

@@ -31,7 +31,7 @@ import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 from .failures import NETWORK_FAILURES
-from .streams import MAX_READ, DeadlinePassed, NetworkStream
+from .streams import MAX_READ, DeadlinePassed, NetworkStream, SendStalled
 
 __all__ = ("SessionSource", "TLSStream")
 
@@ -286,6 +286,9 @@ class TLSStream(NetworkStream):
             self._incoming.write(await self._transport.receive_before(deadline, _WIRE_READ))
         except anyio.EndOfStream:
             raise _ended_without_goodbye() from None
+        except SendStalled:
+            self._unflushed = True
+            raise
 
     def _fill_nowait(self) -> None:
         try:
@@ -300,6 +303,16 @@ class TLSStream(NetworkStream):
         if data:
             self._tls.write(data)
         return self._flush_nowait()
+
+    def send_soon(self, data: bytes) -> bool:
+        self._tls.write(data)
+        if not self._unflushed:
+            self._unflushed = not self._transport.send_soon(self._outgoing.read())
+        return not self._unflushed
+
+    @property
+    def stalled(self) -> bool:
+        return self._transport.stalled
 
     def _flush_nowait(self) -> bool:
         if self._unflushed:

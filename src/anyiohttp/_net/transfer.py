@@ -18,7 +18,15 @@ from .deadlines import Phase, timeout_error, within
 from .failures import NETWORK_FAILURES, connection_failure
 from .streams import MAX_READ, DeadlinePassed, NetworkStream
 
-__all__ = ("flush", "receive", "receive_before", "receive_nowait", "send", "send_nowait")
+__all__ = (
+    "flush",
+    "receive",
+    "receive_before",
+    "receive_nowait",
+    "send",
+    "send_nowait",
+    "send_soon",
+)
 
 
 async def send(stream: NetworkStream, data: bytes | bytearray | memoryview, call: Call) -> None:
@@ -44,6 +52,19 @@ def send_nowait(stream: NetworkStream, data: bytes | bytearray | memoryview, cal
     """
     try:
         return stream.try_send(data)
+    except NETWORK_FAILURES as exc:
+        raise connection_failure(exc, "sending to", call.host) from exc
+
+
+def send_soon(stream: NetworkStream, data: bytes, call: Call) -> bool:
+    """Send at the end of the event loop's turn: for who calls `receive` next.
+
+    `receive` raises `SendStalled` if not all could be sent then; `flush` goes on with it.
+
+    Returns and raises: as `send_nowait`.
+    """
+    try:
+        return stream.send_soon(data)
     except NETWORK_FAILURES as exc:
         raise connection_failure(exc, "sending to", call.host) from exc
 
@@ -77,6 +98,7 @@ async def receive(
         ClientOSError, ClientConnectionResetError, ServerDisconnectedError: the connection failed.
         SocketTimeoutError: ``ClientTimeout.sock_read`` ran out.
         ServerTimeoutError: ``ClientTimeout.total`` ran out.
+        SendStalled: `send_soon` could not send all.
     """
     deadline, ran_out = call.next_deadline(phase)
     try:

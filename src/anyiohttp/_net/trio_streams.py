@@ -13,6 +13,9 @@ turn: so a read lets them run first, then tries, and waits only if nothing has c
 proves vain, as with one task alone, it is tried more and more seldom. A read that was full promises
 more and is tried, one that was not is waited for: what has come by then comes in one piece.
 
+What is sent is held until the others have had their turn, too (`outbox`): the first one of them
+that reads sends it all. Where a read is not tried, nothing is held.
+
 Cancellation: the checkpoint and the wait both come before the read, so that nothing that was read
 is ever lost, and each read has one of them.
 """
@@ -20,11 +23,13 @@ is ever lost, and each read has one of them.
 from __future__ import annotations
 
 import math
+import socket
 
 import anyio
 import trio
 from trio.lowlevel import checkpoint, wait_readable
 
+from .outbox import Outbox
 from .streams import MAX_READ, DeadlinePassed, SocketStream
 
 __all__ = ("TrioSocketStream",)
@@ -34,6 +39,18 @@ __all__ = ("TrioSocketStream",)
 _MOST_PATIENT = 7
 
 
+_outboxes: trio.lowlevel.RunVar[Outbox] = trio.lowlevel.RunVar("anyiohttp.outbox")
+
+
+def _outbox_of_this_run() -> Outbox:
+    try:
+        return _outboxes.get()
+    except LookupError:
+        outbox = Outbox()
+        _outboxes.set(outbox)
+        return outbox
+
+
 class TrioSocketStream(SocketStream):
     """A connected TCP or unix socket on trio."""
 
@@ -41,12 +58,19 @@ class TrioSocketStream(SocketStream):
     _patience = 0  # so many answers are waited for after the next vain attempt
     _to_wait = 0  # so many of them are left
 
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self._outbox = _outbox_of_this_run()
+
     async def receive(self, max_bytes: int = MAX_READ) -> bytes:
         return await self.receive_before(math.inf, max_bytes)
 
     async def receive_before(self, deadline: float, max_bytes: int = MAX_READ) -> bytes:
         if self._promising():
             await checkpoint()
+            # Whoever comes first sends for all; the answers take longer than that.
+            if self._held and self._outbox.send() > 1:
+                await checkpoint()
             # A peer that always has something to say must not keep a deadline out.
             if deadline != math.inf and trio.current_time() >= deadline:
                 raise DeadlinePassed
@@ -55,6 +79,8 @@ class TrioSocketStream(SocketStream):
                 return data
         if self._closed:
             raise anyio.ClosedResourceError
+        if self._stalled:
+            self._raise_if_stalled()
         while True:
             if deadline == math.inf:
                 await self._readable()
@@ -66,6 +92,18 @@ class TrioSocketStream(SocketStream):
             data = self._at_hand(max_bytes)
             if data is not None:
                 return data
+
+    def send_soon(self, data: bytes) -> bool:
+        if self._to_wait or not self._outbox.takes():
+            return self.try_send(data)
+        self._hold(data)
+        self._outbox.add(self)
+        return True
+
+    def abort(self) -> None:
+        if self._held:
+            self._outbox.discard(self)
+        super().abort()
 
     def _promising(self) -> bool:
         """Whether what is to be read is likely to be there once all other tasks have run."""

@@ -76,6 +76,9 @@ class UvloopSocketStream(LoopSocketStream, asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=0)
 
     def data_received(self, data: bytes) -> None:
+        if self._held:
+            self._refuse_what_comes_too_soon()
+            return
         waiter = self._waiter
         if waiter is not None and not self._kept and not waiter.done():
             if len(data) >= _MUCH:
@@ -147,6 +150,8 @@ class UvloopSocketStream(LoopSocketStream, asyncio.Protocol):
             if data:
                 await self._let_others_run(data)
                 return data
+        if self._stalled:
+            self._raise_if_stalled()
         if self._waiter is not None:
             raise anyio.BusyResourceError("reading from")
         waiter: asyncio.Future[bytes] = self._loop.create_future()
@@ -191,6 +196,7 @@ class UvloopSocketStream(LoopSocketStream, asyncio.Protocol):
         return super().try_send(data)
 
     async def flush(self) -> None:
+        self._held = self._stalled = False
         self._sent_since_yield = 0
         if self._writing is not None:
             raise anyio.BusyResourceError("writing to")
@@ -215,6 +221,7 @@ class UvloopSocketStream(LoopSocketStream, asyncio.Protocol):
         if self._closed:
             return
         self._closed = True
+        self._held = False
         self._kept = b""
         for waiter in (self._waiter, self._writing):
             if waiter is not None and not waiter.done():

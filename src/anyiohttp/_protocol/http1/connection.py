@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ..._net.call import Call
-from ..._net.streams import NetworkStream
+from ..._net.streams import NetworkStream, SendStalled
 from ..._net.transfer import receive
 from ...exceptions import ClientConnectionError
 from ..base import HTTP_11, Body, HTTPConnection, RequestHead
@@ -102,7 +102,7 @@ class HTTP11Connection(HTTPConnection):
             opening = write_head(head, written, framing)
             if isinstance(body, bytes) and len(body) <= SMALL_BODY and not head.expect_continue:
                 opening += _framed(body, framing)
-                sent = wire.say_nowait(opening) or await Upload(wire, _SENT, framing).send_rest()
+                sent = wire.say_soon(opening) or await Upload(wire, _SENT, framing).send_rest()
             elif body is not None or framing.has_content:
                 sent = await _send_request(
                     wire,
@@ -112,15 +112,19 @@ class HTTP11Connection(HTTPConnection):
                     expect=head.expect_continue and framing.has_content,
                 )
             else:
-                sent = wire.say_nowait(opening) or await wire.say_rest()
+                sent = wire.say_soon(opening) or await wire.say_rest()
             parser = wire.parser
             while parser.head is None:
                 try:  # as `hear` does; a coroutine less
                     data = await receive(self.stream, call)
+                except SendStalled:
+                    sent = await Upload(wire, _SENT, framing).send_rest()
+                    continue
                 except ClientConnectionError as exc:
                     wire.failed(exc)
                     raise
                 wire.heard(data)
+            sent = sent and not self.stream.stalled
             return self._begin_response(head, written.control, wire, sent=sent)
         except BaseException as exc:
             if wire.upload is not None:

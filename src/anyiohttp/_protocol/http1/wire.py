@@ -18,7 +18,7 @@ import anyio
 from ..._net.call import Call
 from ..._net.deadlines import Phase
 from ..._net.streams import NetworkStream
-from ..._net.transfer import flush, receive, receive_nowait, send, send_nowait
+from ..._net.transfer import flush, receive, receive_nowait, send, send_nowait, send_soon
 from ...exceptions import (
     ClientConnectionError,
     ClientError,
@@ -131,6 +131,18 @@ class Wire:
         self.used = True
         try:
             return send_nowait(self.stream, data, self.call)
+        except ClientConnectionError as exc:
+            self.failure = exc
+            return False
+
+    def say_soon(self, data: bytes) -> bool:
+        """Send ``data`` at the end of the event loop's turn; for who calls `receive` next.
+
+        That raises `SendStalled` if not all went; `say_rest` goes on then, as after ``False``.
+        """
+        self.used = True
+        try:
+            return send_soon(self.stream, data, self.call)
         except ClientConnectionError as exc:
             self.failure = exc
             return False
