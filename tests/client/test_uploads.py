@@ -461,6 +461,31 @@ async def test_a_big_file_takes_constant_memory(loopback: LoopbackServer, tmp_pa
     assert peak < 8 * 1024 * 1024
 
 
+@pytest.mark.parametrize("chunked", [None, True])
+async def test_blocks_of_a_file_share_their_memory(
+    loopback: LoopbackServer, tmp_path: Path, chunked: bool | None
+) -> None:
+    """Nothing holds one any more when the next is read: no request, and no stream."""
+
+    class Watched(anyiohttp.payload.BufferedReaderPayload):
+        async def next_chunk(self) -> bytes:
+            chunk = await super().next_chunk()
+            if chunk:
+                places.append(id(chunk))
+            return chunk
+
+    places: list[int] = []
+    path = tmp_path / "file"
+    path.write_bytes(BIG * 2)
+    async with (
+        anyiohttp.ClientSession(loopback.url) as session,
+        session.post("upload", data=Watched(path.open("rb")), chunked=chunked) as response,
+    ):
+        assert (await response.json())["size"] == len(BIG) * 2
+    assert len(places) == 6
+    assert len(set(places)) == 1
+
+
 # --- compress, chunked, framing -------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ import mmap
 import os
 import tempfile
 import threading
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -246,6 +247,119 @@ async def test_text_files_in_the_charset_asked_for_go_out_as_on_disk(
         assert b"".join(await collect(payload)) == data
         await payload.rewind()
     await payload.aclose()
+
+
+# --- memory ---------------------------------------------------------------------------------
+
+#: What is read into memory of the event loop's thread.
+PLAIN: dict[str, Callable[[Path], IO[Any]]] = {
+    **SIZED,
+    "of any other raw file": lambda path: io.BufferedReader(Unsized(path)),
+    "text as on disk": lambda path: path.open(encoding="utf-8"),
+}
+
+
+class Unsized(io.RawIOBase):
+    """A file of which nothing but its bytes is known, and those come as they come."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        return self._file.readinto(memoryview(buffer)[:300_000])
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+@pytest.mark.parametrize("name", PLAIN)
+async def test_blocks_that_nobody_holds_share_their_memory(name: str, path: Path) -> None:
+    """It is the event loop's thread's: what worker threads allocate may never be given back."""
+    payload = get_payload(PLAIN[name](path))
+    places = []
+    while chunk := await payload.next_chunk():
+        places.append(id(chunk))
+        del chunk
+    assert len(places) == 3
+    assert len(set(places)) == 1
+    await payload.aclose()
+
+
+@pytest.mark.parametrize("hold", [bytes, memoryview, lambda chunk: memoryview(chunk)[1:-1]])
+@pytest.mark.parametrize("name", PLAIN)
+async def test_blocks_that_somebody_holds_never_change(
+    name: str, hold: Callable[[bytes], bytes], path: Path
+) -> None:
+    payload = get_payload(PLAIN[name](path))
+    held, sums = [], []
+    while chunk := await payload.next_chunk():
+        held.append(hold(chunk))
+        sums.append(zlib.crc32(held[-1]))
+        del chunk
+    await payload.aclose()
+    assert len(held) == 3
+    assert [zlib.crc32(each) for each in held] == sums
+
+
+class Counting(io.BufferedReader):
+    """A file that knows how much was read, as progress bars do."""
+
+    count = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.count += len(data)
+        return data
+
+
+class Delegating:
+    """The same, and no file itself."""
+
+    def __init__(self, path: Path) -> None:
+        self.count = 0
+        self._file = path.open("rb")
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self.count += len(data)
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+@pytest.mark.parametrize("kind", [lambda path: Counting(io.FileIO(path)), Delegating])
+async def test_a_read_of_the_files_own_is_not_passed_by(
+    kind: Callable[[Path], Any], path: Path
+) -> None:
+    file = kind(path)
+    payload = get_payload(file)
+    assert b"".join(await collect(payload)) == DATA
+    await payload.aclose()
+    assert file.count == len(DATA)
+
+
+async def test_a_file_that_gives_nothing_yet(path: Path) -> None:
+    """It does not block, which no body of ours can wait for."""
+
+    class Silent(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any, /) -> int | None:
+            return None
+
+    payload = get_payload(io.BufferedReader(Silent()))
+    with pytest.raises(InvalidBodyError, match="None"):
+        await payload.next_chunk()
+    await payload.aclose()
+
+
+# --- text -----------------------------------------------------------------------------------
 
 
 async def test_text_that_was_written_and_is_sent(tmp_path: Path) -> None:
@@ -490,10 +604,24 @@ class Slow(io.RawIOBase):
         self.inside = False
         return b"x"
 
+    def readable(self) -> bool:
+        return True
 
-async def test_cancelled_read_of_a_regular_file_is_waited_for() -> None:
+    def readinto(self, buffer: Any, /) -> int:
+        self.read()
+        return len(memoryview(buffer))
+
+
+#: Read by ``read``, and into memory.
+AS_IT_IS_AND_BUFFERED = pytest.mark.parametrize("kind", [lambda file: file, io.BufferedReader])
+
+
+@AS_IT_IS_AND_BUFFERED
+async def test_cancelled_read_of_a_regular_file_is_waited_for(
+    kind: Callable[[Slow], Any],
+) -> None:
     file = Slow()
-    payload = get_payload(file)
+    payload = get_payload(kind(file))
     async with anyio.create_task_group() as group:
         group.start_soon(payload.next_chunk)
         await anyio.to_thread.run_sync(file.reading.wait)
@@ -507,12 +635,13 @@ async def test_cancelled_read_of_a_regular_file_is_waited_for() -> None:
     assert not file.closed_while_read
 
 
-async def test_task_cancelled_by_asyncio_itself() -> None:
+@AS_IT_IS_AND_BUFFERED
+async def test_task_cancelled_by_asyncio_itself(kind: Callable[[Slow], Any]) -> None:
     """``asyncio.wait_for`` and ``Task.cancel`` do not heed anyio's shield."""
     if sniffio.current_async_library() != "asyncio":
         return
     file = Slow()
-    payload = get_payload(file)
+    payload = get_payload(kind(file))
     task = asyncio.create_task(payload.next_chunk())
     await anyio.to_thread.run_sync(file.reading.wait)
     task.cancel()

@@ -134,6 +134,25 @@ async def test_what_the_kernel_does_not_take_is_flushed(pair: Pair) -> None:
     assert bytes(got) == data
 
 
+async def test_what_was_sent_is_not_held(pair: Pair) -> None:
+    """A kept connection would hold the last block of an upload."""
+    stream, peer = pair
+    # Some go at once, and after some of those others are let run first.
+    pieces = [bytearray(size) for size in (5_000_000, *(10_000,) * 100)]
+
+    async def drain() -> None:
+        while True:
+            await anyio.wait_readable(peer)
+            peer.recv(100_000)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(drain)
+        for piece in pieces:
+            await stream.send(piece)
+            piece.clear()  # refused while anybody has a view of it
+        tasks.cancel_scope.cancel()
+
+
 async def test_a_stream_of_small_sends_lets_others_run(pair: Pair) -> None:
     stream, peer = pair
     turns = 0

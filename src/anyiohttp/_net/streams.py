@@ -38,7 +38,7 @@ from anyio.lowlevel import (
     checkpoint_if_cancelled,
 )
 
-__all__ = ("DeadlinePassed", "NetworkStream", "SendStalled", "SocketStream")
+__all__ = ("NOTHING", "DeadlinePassed", "NetworkStream", "SendStalled", "SocketStream")
 
 #: As much as one read takes from the kernel. Above 64 KiB a read costs little more CPU, and saves
 #: a wake-up (measured on loopback).
@@ -193,7 +193,7 @@ class NetworkStream(ByteStream):
 
 
 #: One for all: thousands of idle connections have nothing to send.
-_NOTHING = memoryview(b"")
+NOTHING = memoryview(b"")
 
 
 class SocketStream(NetworkStream):
@@ -207,7 +207,7 @@ class SocketStream(NetworkStream):
         self._socket = sock
         self._recv = sock.recv
         self._send = sock.send
-        self._unsent = _NOTHING
+        self._unsent = NOTHING
         self._sent_since_yield = 0
         self._kept = b""  # was in the hands of a wait that was cancelled
         self._closed = False
@@ -297,7 +297,8 @@ class SocketStream(NetworkStream):
         self._sent_since_yield += count
         if count == len(data) and self._sent_since_yield < _SENDS_BEFORE_YIELD:
             return True
-        self._unsent = memoryview(data)[count:]
+        # Not a view of nothing: it would hold all that was sent, as long as the stream is kept.
+        self._unsent = memoryview(data)[count:] or NOTHING
         return False
 
     def _hold(self, data: bytes) -> None:
@@ -319,7 +320,7 @@ class SocketStream(NetworkStream):
         except OSError:
             count = 0  # `flush` will find out, too
         if count == len(self._unsent):
-            self._unsent = _NOTHING
+            self._unsent = NOTHING
         else:
             self._unsent = self._unsent[count:]
             self._stall()
@@ -361,14 +362,14 @@ class SocketStream(NetworkStream):
                 count = self._send(self._unsent)
             except (BlockingIOError, InterruptedError):
                 continue
-            self._unsent = self._unsent[count:]
+            self._unsent = self._unsent[count:] or NOTHING
 
     def abort(self) -> None:
         if self._closed:
             return
         self._closed = True
         self._held = False
-        self._unsent = _NOTHING
+        self._unsent = NOTHING
         self._wake()
         self._socket.close()
 

@@ -29,7 +29,7 @@ import anyio
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from .asyncio_streams import LoopSocketStream
-from .streams import MAX_READ, DeadlinePassed
+from .streams import MAX_READ, NOTHING, DeadlinePassed
 
 __all__ = ("UvloopSocketStream",)
 
@@ -213,7 +213,7 @@ class UvloopSocketStream(LoopSocketStream, asyncio.Protocol):
                 await writing
         finally:
             self._writing = None
-            self._unsent = memoryview(b"")
+            self._unsent = NOTHING
 
     # --- ending ---
 

@@ -106,6 +106,7 @@ class Upload:
         # Before anybody else has a turn: whoever finds the stream unused may use it again.
         opening = head + self._framed(first)
         went = not opening or self._wire.say_nowait(opening)
+        del first, opening  # they may be large, and the upload may take long
         return await self._beside_listener(partial(self._send_all, went))
 
     async def _first_chunk(self) -> bytes:
@@ -188,6 +189,7 @@ class Upload:
                 break
             if not await self._say(self._framed(self._within_length(chunk))):
                 return
+            del chunk  # the next may be read into the same memory if nobody has this one
         if self._chunked:
             self._sent = await self._say(LAST_CHUNK)
         elif self._left:
