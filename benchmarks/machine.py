@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import resource
@@ -56,6 +57,34 @@ def resident_bytes() -> int:
     """The memory of this process that is in RAM."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+class _MallocInfo(ctypes.Structure):
+    """``struct mallinfo2`` of glibc 2.33."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keepcost",
+        )
+    )
+
+
+def malloc_bytes() -> int:
+    """What of malloc's memory is in use; Python's small objects are elsewhere."""
+    ask = ctypes.CDLL(None).mallinfo2
+    ask.restype = _MallocInfo
+    info = ask()
+    return int(info.uordblks) + int(info.hblkhd)
 
 
 def description() -> dict[str, str]:
