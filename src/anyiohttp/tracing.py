@@ -7,50 +7,9 @@ Called by: users.
 
 from __future__ import annotations
 
-from ._client.signals import Signal
-from ._client.tracing import (
-    TraceAttemptEndParams,
-    TraceAttemptExceptionParams,
-    TraceAttemptStartParams,
-    TraceConfig,
-    TraceConnectionCreateEndParams,
-    TraceConnectionCreateStartParams,
-    TraceConnectionQueuedEndParams,
-    TraceConnectionQueuedStartParams,
-    TraceConnectionReuseconnParams,
-    TraceDnsCacheHitParams,
-    TraceDnsCacheMissParams,
-    TraceDnsResolveHostEndParams,
-    TraceDnsResolveHostStartParams,
-    TraceRequestChunkSentParams,
-    TraceRequestEndParams,
-    TraceRequestExceptionParams,
-    TraceRequestHeadersSentParams,
-    TraceRequestRedirectParams,
-    TraceRequestStartParams,
-    TraceResponseChunkReceivedParams,
-)
+from ._client import tracing as _tracing
+from ._client.signals import Signal as Signal
+from ._client.tracing import *  # noqa: F403 - it lists what it has for others
 
-__all__ = (
-    "Signal",
-    "TraceAttemptEndParams",
-    "TraceAttemptExceptionParams",
-    "TraceAttemptStartParams",
-    "TraceConfig",
-    "TraceConnectionCreateEndParams",
-    "TraceConnectionCreateStartParams",
-    "TraceConnectionQueuedEndParams",
-    "TraceConnectionQueuedStartParams",
-    "TraceConnectionReuseconnParams",
-    "TraceDnsCacheHitParams",
-    "TraceDnsCacheMissParams",
-    "TraceDnsResolveHostEndParams",
-    "TraceDnsResolveHostStartParams",
-    "TraceRequestChunkSentParams",
-    "TraceRequestEndParams",
-    "TraceRequestExceptionParams",
-    "TraceRequestHeadersSentParams",
-    "TraceRequestRedirectParams",
-    "TraceRequestStartParams",
-    "TraceResponseChunkReceivedParams",
-)
+__all__ = ["Signal"]
+__all__ += _tracing.__all__

@@ -11,7 +11,6 @@ import pytest
 import anyiohttp
 from anyiohttp import TraceConfig, TraceDnsCacheHitParams
 from anyiohttp._client.signals import Signal
-from anyiohttp._client.tracing import EVENTS
 
 
 async def first(session: object, context: object, params: object) -> None: ...
@@ -87,10 +86,12 @@ async def test_only_a_frozen_signal_is_sent(anyio_backend: object) -> None:
 
 def test_a_configuration_has_a_signal_for_each_event() -> None:
     config = TraceConfig()
-    for event in EVENTS:
-        assert getattr(config, f"on_{event}") is config.signal(event)
+    for event, signal in config.signals.items():
+        assert getattr(config, f"on_{event}") is config.signal(event) is signal
+    told = {name for name in anyiohttp.tracing.__all__ if name.endswith("Params")}
+    assert sorted(signal.params.__name__ for signal in config.signals.values()) == sorted(told)
     config.freeze()
-    assert all(config.signal(event).frozen for event in EVENTS)
+    assert all(signal.frozen for signal in config.signals.values())
 
 
 def test_aiohttps_module() -> None:

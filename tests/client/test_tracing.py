@@ -17,7 +17,6 @@ from yarl import URL
 
 import anyiohttp
 from anyiohttp import ClientSession, TraceConfig
-from anyiohttp._client.tracing import EVENTS
 from anyiohttp.testing import MemoryNetwork, Peer, Request, Response
 
 pytestmark = pytest.mark.anyio
@@ -25,6 +24,7 @@ pytestmark = pytest.mark.anyio
 HOST = "origin.example"
 
 
+EVENTS = tuple(TraceConfig().signals)
 #: anyiohttp's own events, which have a test of their own.
 OWN = ("attempt_start", "attempt_end", "attempt_exception")
 

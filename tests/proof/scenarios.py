@@ -26,7 +26,6 @@ from anyiohttp import (
     MultipartReader,
     WSMsgType,
 )
-from anyiohttp._client.tracing import EVENTS
 from anyiohttp.testing import NO_FAULTS, Address, Faults, Peer
 
 __all__ = ("SCENARIOS", "Scenario")
@@ -528,8 +527,8 @@ async def traced(stage: Stage) -> Victim:
         return listen
 
     config = anyiohttp.TraceConfig()
-    for event in EVENTS:
-        config.signal(event).append(listener(event))
+    for event, signal in config.signals.items():
+        signal.append(listener(event))
     session = anyiohttp.ClientSession(
         connector=stage.connector, connector_owner=False, trace_configs=[config]
     )

@@ -97,13 +97,11 @@ class RequestTrace:
 
     async def notify(self, event: str, /, **details: object) -> None:
         """Tell the listeners, in their order; the first that raises ends it."""
-        from .tracing import EVENTS
-
         params = None
         for config, context in self._listeners:
             signal = config.signal(event)
             if signal or not signal.frozen:
-                params = params or EVENTS[event](**details)
+                params = params or signal.params(**details)
                 await signal.send(self._session, context, params)
 
     async def redirected(self, response: ClientResponse) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, MutableSequence
 from typing import Any, Generic, TypeAlias, TypeVar, overload
 
-__all__ = ("Signal",)
+__all__ = ("EventSignal", "Signal")
 
 P = TypeVar("P")
 F = TypeVar("F", bound="Callable[..., Awaitable[object]]")
@@ -97,3 +97,18 @@ class Signal(MutableSequence[Receiver[P]], Generic[P]):
         if isinstance(self._receivers, tuple):
             raise RuntimeError("Cannot modify frozen list.")
         return self._receivers
+
+
+class EventSignal(Signal[P]):
+    """A signal that knows what its event tells.
+
+    Args:
+        owner: whose signal it is.
+        params: makes the event's parameters of their values.
+    """
+
+    __slots__ = ("params",)
+
+    def __init__(self, owner: object, params: Callable[..., P]) -> None:
+        super().__init__(owner)
+        self.params = params

@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Final
+from typing import Any, Final
 
 from multidict import CIMultiDict
 from yarl import URL
 
 from .._message.response import ClientResponse
-from .signals import Signal
+from .signals import EventSignal
 
 __all__ = (
-    "EVENTS",
     "TraceAttemptEndParams",
     "TraceAttemptExceptionParams",
     "TraceAttemptStartParams",
@@ -275,30 +274,6 @@ class TraceDnsCacheMissParams:
     host: str
 
 
-#: What each event tells, by its name; the signal's is ``on_`` and this name.
-EVENTS: Final[dict[str, Callable[..., object]]] = {
-    "request_start": TraceRequestStartParams,
-    "request_chunk_sent": TraceRequestChunkSentParams,
-    "response_chunk_received": TraceResponseChunkReceivedParams,
-    "request_end": TraceRequestEndParams,
-    "request_exception": TraceRequestExceptionParams,
-    "request_redirect": TraceRequestRedirectParams,
-    "connection_queued_start": TraceConnectionQueuedStartParams,
-    "connection_queued_end": TraceConnectionQueuedEndParams,
-    "connection_create_start": TraceConnectionCreateStartParams,
-    "connection_create_end": TraceConnectionCreateEndParams,
-    "connection_reuseconn": TraceConnectionReuseconnParams,
-    "dns_resolvehost_start": TraceDnsResolveHostStartParams,
-    "dns_resolvehost_end": TraceDnsResolveHostEndParams,
-    "dns_cache_hit": TraceDnsCacheHitParams,
-    "dns_cache_miss": TraceDnsCacheMissParams,
-    "request_headers_sent": TraceRequestHeadersSentParams,
-    "attempt_start": TraceAttemptStartParams,
-    "attempt_end": TraceAttemptEndParams,
-    "attempt_exception": TraceAttemptExceptionParams,
-}
-
-
 class TraceConfig:
     """Functions that are told of what happens to each request of a session.
 
@@ -316,42 +291,45 @@ class TraceConfig:
         self, trace_config_ctx_factory: Callable[..., SimpleNamespace] = SimpleNamespace
     ) -> None:
         self._make_context = trace_config_ctx_factory
-        self.on_request_start: Final[Signal[TraceRequestStartParams]] = Signal(self)
-        self.on_request_chunk_sent: Final[Signal[TraceRequestChunkSentParams]] = Signal(self)
-        self.on_response_chunk_received: Final[Signal[TraceResponseChunkReceivedParams]] = Signal(
-            self
-        )
-        self.on_request_end: Final[Signal[TraceRequestEndParams]] = Signal(self)
-        self.on_request_exception: Final[Signal[TraceRequestExceptionParams]] = Signal(self)
-        self.on_request_redirect: Final[Signal[TraceRequestRedirectParams]] = Signal(self)
-        self.on_connection_queued_start: Final[Signal[TraceConnectionQueuedStartParams]] = Signal(
-            self
-        )
-        self.on_connection_queued_end: Final[Signal[TraceConnectionQueuedEndParams]] = Signal(self)
-        self.on_connection_create_start: Final[Signal[TraceConnectionCreateStartParams]] = Signal(
-            self
-        )
-        self.on_connection_create_end: Final[Signal[TraceConnectionCreateEndParams]] = Signal(self)
-        self.on_connection_reuseconn: Final[Signal[TraceConnectionReuseconnParams]] = Signal(self)
-        self.on_dns_resolvehost_start: Final[Signal[TraceDnsResolveHostStartParams]] = Signal(self)
-        self.on_dns_resolvehost_end: Final[Signal[TraceDnsResolveHostEndParams]] = Signal(self)
-        self.on_dns_cache_hit: Final[Signal[TraceDnsCacheHitParams]] = Signal(self)
-        self.on_dns_cache_miss: Final[Signal[TraceDnsCacheMissParams]] = Signal(self)
-        self.on_request_headers_sent: Final[Signal[TraceRequestHeadersSentParams]] = Signal(self)
-        self.on_attempt_start: Final[Signal[TraceAttemptStartParams]] = Signal(self)
-        self.on_attempt_end: Final[Signal[TraceAttemptEndParams]] = Signal(self)
-        self.on_attempt_exception: Final[Signal[TraceAttemptExceptionParams]] = Signal(self)
+        self.on_request_start: Final = EventSignal(self, TraceRequestStartParams)
+        self.on_request_chunk_sent: Final = EventSignal(self, TraceRequestChunkSentParams)
+        self.on_response_chunk_received: Final = EventSignal(self, TraceResponseChunkReceivedParams)
+        self.on_request_end: Final = EventSignal(self, TraceRequestEndParams)
+        self.on_request_exception: Final = EventSignal(self, TraceRequestExceptionParams)
+        self.on_request_redirect: Final = EventSignal(self, TraceRequestRedirectParams)
+        self.on_connection_queued_start: Final = EventSignal(self, TraceConnectionQueuedStartParams)
+        self.on_connection_queued_end: Final = EventSignal(self, TraceConnectionQueuedEndParams)
+        self.on_connection_create_start: Final = EventSignal(self, TraceConnectionCreateStartParams)
+        self.on_connection_create_end: Final = EventSignal(self, TraceConnectionCreateEndParams)
+        self.on_connection_reuseconn: Final = EventSignal(self, TraceConnectionReuseconnParams)
+        self.on_dns_resolvehost_start: Final = EventSignal(self, TraceDnsResolveHostStartParams)
+        self.on_dns_resolvehost_end: Final = EventSignal(self, TraceDnsResolveHostEndParams)
+        self.on_dns_cache_hit: Final = EventSignal(self, TraceDnsCacheHitParams)
+        self.on_dns_cache_miss: Final = EventSignal(self, TraceDnsCacheMissParams)
+        self.on_request_headers_sent: Final = EventSignal(self, TraceRequestHeadersSentParams)
+        self.on_attempt_start: Final = EventSignal(self, TraceAttemptStartParams)
+        self.on_attempt_end: Final = EventSignal(self, TraceAttemptEndParams)
+        self.on_attempt_exception: Final = EventSignal(self, TraceAttemptExceptionParams)
 
     def trace_config_ctx(self, trace_request_ctx: object = None) -> SimpleNamespace:
         """Return a new context for one request."""
         return self._make_context(trace_request_ctx=trace_request_ctx)
 
-    def signal(self, event: str) -> Signal[object]:
-        """Return the signal of an event of `EVENTS`."""
-        signal: Signal[object] = getattr(self, f"on_{event}")
+    def signal(self, event: str) -> EventSignal[object]:
+        """Return the signal of an event, by its name in `signals`."""
+        signal: EventSignal[object] = getattr(self, f"on_{event}")
         return signal
+
+    @property
+    def signals(self) -> dict[str, EventSignal[Any]]:
+        """All of them, by their events' names: their own without ``on_``."""
+        return {
+            name.removeprefix("on_"): value
+            for name, value in vars(self).items()
+            if isinstance(value, EventSignal)
+        }
 
     def freeze(self) -> None:
         """Close all signals; done by the session that gets the configuration."""
-        for event in EVENTS:
-            self.signal(event).freeze()
+        for signal in self.signals.values():
+            signal.freeze()
