@@ -10,8 +10,8 @@ import pytest
 from tests.servers import Script, ScriptedPeer, StartScripted
 
 import anyiohttp
-from anyiohttp._client.pipeline import Step, build_pipeline
 from anyiohttp._client.request import ClientRequest
+from anyiohttp._client.steps import Step, build_pipeline
 from anyiohttp.cli.loopback import LoopbackServer
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,8 @@ from anyio import CancelScope, current_time
 
 from .._message.response import ClientResponse
 from ..exceptions import BodyNotReplayableError
-from .request import ClientHandlerType, ClientMiddlewareType, ClientRequest
+from .request import ClientHandlerType, ClientMiddlewareType, ClientRequest, RequestOptions
+from .steps import OptionalStep
 
 __all__ = ("RunMiddlewares", "rewind")
 
@@ -23,12 +24,15 @@ __all__ = ("RunMiddlewares", "rewind")
 _CLOSE_BODY_SECONDS = 5.0
 
 
-class RunMiddlewares:
+class RunMiddlewares(OptionalStep):
     """Run the user's middlewares, the first one outermost.
 
     They get a copy of the request, so that what they change is not there any more if the request
     has to go through them again. If they are cancelled, the responses that they got are closed.
     """
+
+    def applies(self, options: RequestOptions, *, has_body: bool) -> bool:
+        return bool(options.middlewares)
 
     def __call__(
         self, request: ClientRequest, handle: ClientHandlerType

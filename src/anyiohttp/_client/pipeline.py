@@ -5,10 +5,7 @@ Must not know: bytes, sockets, HTTP versions. Decisions are pure functions in th
 `redirects`, `auth`, `cookies`, `proxies`, `retries`.
 Called by: `session`, which builds one pipeline for its life.
 
-Each step is ``async (request, handle) → response``: it may change the request, run ``handle``
-(the rest of the pipeline) any number of times, and look at the response. A step that finds nothing
-to do beyond that returns what ``handle`` gives instead of waiting for it: a coroutine less.
-From the outside in:
+What a step is, is said in `steps`. From the outside in:
 
 1. `Settle` closes the body, whatever happened, and tells the upload's tracker: the one place.
 2. `Trace` (in `trace_steps`) tells the listeners of the start and the end, where there are any.
@@ -29,9 +26,9 @@ before it lets an exception out.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from anyio import CancelScope, current_time, to_thread
 from multidict import CIMultiDict, istr
@@ -48,8 +45,9 @@ from .middlewares import rewind
 from .netrc import netrc_auth
 from .proxies import environment_proxy, proxy_route
 from .redirects import REDIRECTS, plan_redirect
-from .request import ClientRequest
+from .request import ClientRequest, RequestOptions
 from .request_trace import TracedBody
+from .steps import Handler, OptionalStep
 from .tls_options import PLAIN_TLS
 from .uploads import UploadTracker
 from .urls import destination_of, same_origin
@@ -58,9 +56,16 @@ if TYPE_CHECKING:
     from .._connect.connectors import BaseConnector
     from .._connect.key import ConnectionKey
 
-__all__ = ("Handler", "Step", "build_pipeline")
-
-Handler = Callable[[ClientRequest], Awaitable[ClientResponse]]
+__all__ = (
+    "Authorize",
+    "ChooseProxy",
+    "DropExpectation",
+    "FollowRedirects",
+    "RaiseForStatusStep",
+    "Send",
+    "SendCookies",
+    "Settle",
+)
 
 _AUTHORIZATION = istr("Authorization")
 _CONNECTION = istr("Connection")
@@ -72,24 +77,11 @@ _TRANSFER_ENCODING = istr("Transfer-Encoding")
 _UPGRADE = istr("Upgrade")
 
 
-class Step(Protocol):
-    """One step of the pipeline."""
-
-    def __call__(self, request: ClientRequest, handle: Handler) -> Awaitable[ClientResponse]:
-        """Carry out the request by means of ``handle``."""
-        ...
-
-
-def build_pipeline(steps: Sequence[Step], send: Handler) -> Handler:
-    """Put the steps around ``send``, the first one outermost."""
-    handler = send
-    for step in reversed(steps):
-        handler = partial(step, handle=handler)
-    return handler
-
-
-class Settle:
+class Settle(OptionalStep):
     """Close the body and settle the upload's tracker, however the call ends."""
+
+    def applies(self, options: RequestOptions, *, has_body: bool) -> bool:
+        return has_body or options.upload_tracker is not None
 
     def __call__(self, request: ClientRequest, handle: Handler) -> Awaitable[ClientResponse]:
         if request.payload is None and request.options.upload_tracker is None:
@@ -136,8 +128,11 @@ class Settle:
 _CLOSE_BODY_SECONDS = 5.0
 
 
-class RaiseForStatusStep:
+class RaiseForStatusStep(OptionalStep):
     """Turn 4xx and 5xx into errors, if the request or the session asks for it."""
+
+    def applies(self, options: RequestOptions, *, has_body: bool) -> bool:
+        return options.raise_for_status is not False
 
     def __call__(self, request: ClientRequest, handle: Handler) -> Awaitable[ClientResponse]:
         if request.options.raise_for_status is False:
@@ -311,7 +306,7 @@ class SendCookies:
         return response
 
 
-class ChooseProxy:
+class ChooseProxy(OptionalStep):
     """Decide through which proxy a hop goes: the request's, the session's or the environment's.
 
     Args:
@@ -320,6 +315,9 @@ class ChooseProxy:
 
     def __init__(self, trust_env: bool) -> None:
         self._trust_env = trust_env
+
+    def applies(self, options: RequestOptions, *, has_body: bool) -> bool:
+        return self._trust_env or options.proxy is not None
 
     def __call__(self, request: ClientRequest, handle: Handler) -> Awaitable[ClientResponse]:
         options = request.options
@@ -336,11 +334,14 @@ class ChooseProxy:
         return await handle(request)
 
 
-class DropExpectation:
+class DropExpectation(OptionalStep):
     """Send once more without ``Expect`` when the server answers 417 (RFC 9110 10.1.1).
 
     The user gets the 417 if the body was begun meanwhile and cannot be had again.
     """
+
+    def applies(self, options: RequestOptions, *, has_body: bool) -> bool:
+        return has_body or bool(options.middlewares)
 
     def __call__(self, request: ClientRequest, handle: Handler) -> Awaitable[ClientResponse]:
         if not request.expects_continue and not request.options.middlewares:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from .._message.response import ClientResponse
 from ..exceptions import ClientConnectionError
 from .middlewares import rewind
-from .pipeline import Handler
 from .request import ClientRequest
 from .retries import may_resend
+from .steps import Handler
 
 __all__ = ("Resend",)
 

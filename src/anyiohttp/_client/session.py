@@ -48,19 +48,17 @@ from .pipeline import (
     ChooseProxy,
     DropExpectation,
     FollowRedirects,
-    Handler,
     RaiseForStatusStep,
     Send,
     SendCookies,
     Settle,
-    Step,
-    build_pipeline,
 )
 from .preparation import Preparation
 from .request import ClientMiddlewareType, ClientRequest, RaiseForStatus, RequestOptions
 from .request_trace import RequestTrace
 from .resending import Resend
 from .set_cookie import parse_response_cookies
+from .steps import Handler, Step, build_pipeline, needed_steps
 from .trace_steps import Trace, TraceAttempt
 from .unset import Unset
 from .urls import check_base_url
@@ -204,11 +202,12 @@ class ClientSession(OpensConversations):
         self._trace_configs = [] if trace_configs is None else trace_configs
         for config in self._trace_configs:
             config.freeze()
-        self._handle, self._handle_traced = self._pipelines(self._connector)
+        self._build_pipelines(self._connector)
 
-    def _pipelines(self, connector: BaseConnector) -> tuple[Handler, Handler]:
-        """Return what carries requests out: those that nobody traces, and the others."""
+    def _build_pipelines(self, connector: BaseConnector) -> None:
+        """Make what carries requests out: those with the session's options, all, traced ones."""
         steps: tuple[Step, ...] = (
+            Settle(),
             RaiseForStatusStep(),
             self._redirects,
             Authorize(self._auth, self._base_url, self._trust_env),
@@ -219,10 +218,14 @@ class ClientSession(OpensConversations):
             Resend(),
         )
         send = Send(connector, self._make_response)
-        return (
-            build_pipeline((Settle(), *steps), send),
-            build_pipeline((Settle(), Trace(), *steps, TraceAttempt()), send),
-        )
+        options = self._preparation.options
+        self._handle_usual: dict[bool, Handler] = {
+            has_body: build_pipeline(needed_steps(steps, options, has_body=has_body), send)
+            for has_body in (False, True)
+        }
+        self._handle = build_pipeline(steps, send)
+        traced = (steps[0], Trace(), *steps[1:], TraceAttempt())
+        self._handle_traced = build_pipeline(traced, send)
 
     # --- requests ---
 
@@ -312,6 +315,8 @@ class ClientSession(OpensConversations):
             request = self._preparation.request(self, method, url, **kwargs)
             if block is not None and block.open:
                 request.call.spawn = block
+            if request.options is self._preparation.options:
+                return await self._handle_usual[request.payload is not None](request)
             return await self._handle(request)
         if tracker is not None:
             tracker.bind()

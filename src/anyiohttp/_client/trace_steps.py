@@ -8,8 +8,8 @@ Called by: the session, which puts them into the pipeline of traced requests, an
 from __future__ import annotations
 
 from .._message.response import ClientResponse
-from .pipeline import Handler
 from .request import ClientRequest
+from .steps import Handler
 
 __all__ = ("Trace", "TraceAttempt")
 
