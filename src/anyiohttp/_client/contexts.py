@@ -31,13 +31,13 @@ DONE = _Done()
 
 class _Releasable(Protocol):
     async def __aenter__(self) -> object: ...
-    async def __aexit__(
+    def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
         /,
-    ) -> object: ...
+    ) -> Awaitable[object]: ...
 
 
 R = TypeVar("R", bound=_Releasable, covariant=True)
@@ -174,14 +174,20 @@ class RequestContext(Coroutine[object, object, R], Generic[R]):
             raise
         return response
 
-    async def __aexit__(
+    def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None:
+    ) -> Awaitable[object]:
+        leaving = self._response.__aexit__(exc_type, exc, traceback)
+        if self._block is None and self._on_exit is None:
+            return leaving
+        return self._leave(leaving)
+
+    async def _leave(self, leaving: Awaitable[object]) -> None:
         try:
-            await self._response.__aexit__(exc_type, exc, traceback)
+            await leaving
         finally:
             if self._block is not None:
                 await self._block.exit()

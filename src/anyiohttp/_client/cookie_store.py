@@ -155,6 +155,8 @@ class CookieStore:
         self._ticks = itertools.count(1)
 
     def __len__(self) -> int:
+        if self._deadlines:
+            self.expire()
         return len(self._all)
 
     def __iter__(self) -> Iterator[StoredCookie]:

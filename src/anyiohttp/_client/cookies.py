@@ -171,7 +171,6 @@ class CookieJar(AbstractCookieJar):
         )
 
     def __len__(self) -> int:
-        self._store.expire()
         return len(self._store)
 
     def __iter__(self) -> Iterator[Morsel[str]]:

@@ -84,7 +84,8 @@ class Settle(OptionalStep):
         return has_body or options.upload_tracker is not None
 
     def __call__(self, request: ClientRequest, handle: Handler) -> Awaitable[ClientResponse]:
-        if request.payload is None and request.options.upload_tracker is None:
+        body = request.payload
+        if request.options.upload_tracker is None and (body is None or body.closes_nothing):
             return handle(request)
         return self._settled(request, handle)
 
@@ -252,8 +253,11 @@ class Authorize:
         self._auth = auth
         self._base_url = base_url
         self._trust_env = trust_env
+        self._has_own = auth is not None or trust_env
 
     def __call__(self, request: ClientRequest, handle: Handler) -> Awaitable[ClientResponse]:
+        if request.auth is None and request.url_auth is None and not self._has_own:
+            return handle(request)
         has_header = _AUTHORIZATION in request.headers
         auth = authorization_for(
             request=request.auth,
@@ -300,9 +304,8 @@ class SendCookies:
             if merged:
                 request.headers[_COOKIE] = merged
         response = await handle(request)
-        received = response.field_values(b"set-cookie")
-        if received:
-            jar.update_cookies_from_headers(received, response.url)
+        if response.has_field(b"set-cookie"):
+            jar.update_cookies_from_headers(response.field_values(b"set-cookie"), response.url)
         return response
 
 
@@ -391,7 +394,7 @@ class Send:
         request.absolute = key.proxy is not None and not key.tunnel
         if self._connector.force_close and _CONNECTION not in request.headers:
             request.headers[_CONNECTION] = "close"  # RFC 9112 9.6: the peer should know
-        head = request.head()
+        head = request.head(destination)
         tracker = request.options.upload_tracker
         if tracker is not None:
             tracker.begin()

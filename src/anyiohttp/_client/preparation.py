@@ -99,14 +99,16 @@ class Preparation:
                 prepare_url(url, self.base_url, params, self.params)
             )
             empty_query = has_empty_query(url)
-        body = self._body(data, json)
+        body = None if data is None and json is None else self._body(data, json)
         lines = None
-        if headers or skip_auto_headers or options.compress or not _is_plain(body):
+        only_type = None if body is None else body.only_type
+        plain = body is None or only_type is not None
+        if headers or skip_auto_headers or options.compress or not plain:
             fields = self.headers.merged(headers, skip_auto_headers)
             if body is not None:
                 body = self._described(body, options.compress, fields, skip_auto_headers)
         else:
-            fields, lines = self.headers.shared(None if body is None else body.content_type)
+            fields, lines = self.headers.shared(only_type)
             if self.request_class is not ClientRequest:  # a user's may change them at once
                 fields, lines = fields.copy(), None
         request = self.request_class(
@@ -129,10 +131,10 @@ class Preparation:
         request.empty_query = empty_query
         return request
 
-    def _body(self, data: object, json: object) -> Payload | None:
+    def _body(self, data: object, json: object) -> Payload:
         """Make a payload of what the user wants sent."""
         if json is None:
-            return None if data is None else make_payload(data)
+            return make_payload(data)
         if data is not None:
             raise ValueError("data and json parameters can not be used at the same time")
         return self.make_json(json)
@@ -151,11 +153,3 @@ class Preparation:
             body = CompressedPayload(body, coding)
         self.headers.describe_body(fields, body, skip_auto_headers)
         return body
-
-
-def _is_plain(body: Payload | None) -> bool:
-    """Whether all there is to say of a body is a type that others have, too."""
-    if body is None:
-        return True
-    fields = body.headers
-    return len(fields) == 1 and "boundary=" not in fields.get("Content-Type", "boundary=")

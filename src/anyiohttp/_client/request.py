@@ -32,7 +32,7 @@ from .request_trace import RequestTrace
 from .tls_options import PLAIN_TLS, TLSOptions
 from .unset import Unset
 from .uploads import TrackedBody, UploadTracker
-from .urls import destination_of, request_target
+from .urls import Destination, destination_of, request_target
 
 __all__ = (
     "ClientHandlerType",
@@ -291,7 +291,10 @@ class ClientRequest:
         """Whether the body waits for 100 (Continue): by ``expect100=``, or an ``Expect`` field."""
         if self.payload is None:
             return False
-        return self.options.expect100 or self.headers.get(_EXPECT, "").lower() == "100-continue"
+        if self.options.expect100:
+            return True
+        headers = self.headers
+        return _EXPECT in headers and headers[_EXPECT].lower() == "100-continue"
 
     @property
     def response_class(self) -> type[ClientResponse]:
@@ -457,10 +460,14 @@ class ClientRequest:
         twin.skipped = self.skipped
         return twin
 
-    def head(self) -> RequestHead:
-        """Return what is asked for in the terms of the protocol layer."""
+    def head(self, destination: Destination | None = None) -> RequestHead:
+        """Return what is asked for in the terms of the protocol layer.
+
+        Args:
+            destination: the URL's, if it is at hand.
+        """
         options = self.options
-        scheme, authority, target, _, _ = destination_of(self.url)
+        scheme, authority, target, _, _ = destination or destination_of(self.url)
         if self.empty_query:
             target = request_target(self.url, empty_query=True)
         has_body = self.payload is not None
@@ -491,4 +498,7 @@ class ClientRequest:
         source = as_sent(body)
         if tracker is not None:
             return TrackedBody(source, tracker)
-        return source if source is not body or body.at_hand is None else body.at_hand
+        if source is not body:
+            return source
+        at_hand = body.at_hand
+        return source if at_hand is None else at_hand

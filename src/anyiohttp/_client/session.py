@@ -311,7 +311,9 @@ class ClientSession(OpensConversations):
     ) -> ClientResponse:
         tracker = kwargs.get("upload_tracker")
         if tracker is None and not self._trace_configs:
-            self._raise_if_closed()
+            connector = self._connector
+            if connector is None or connector.closed:
+                self._raise_if_closed()
             request = self._preparation.request(self, method, url, **kwargs)
             if block is not None and block.open:
                 request.call.spawn = block

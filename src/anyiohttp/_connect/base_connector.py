@@ -124,7 +124,7 @@ class BaseConnector:
     @property
     def closed(self) -> bool:
         """Whether the connector was closed."""
-        return self._own_pool.closed
+        return self._pool is None or self._pool.closed
 
     @property
     def force_close(self) -> bool:

@@ -11,6 +11,7 @@ import enum
 import re
 from abc import ABC
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from itertools import chain
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -138,7 +139,7 @@ class Payload(ABC):  # noqa: B024 - a kind has one of two methods
             content_type = self._default_content_type
             if filename is not None:
                 content_type = guess_content_type(filename, content_type)
-        self._headers: CIMultiDict[str] = CIMultiDict({"Content-Type": content_type})
+        self._given_type = content_type
         if headers:
             self._headers.update(headers)
 
@@ -146,6 +147,21 @@ class Payload(ABC):  # noqa: B024 - a kind has one of two methods
     def size(self) -> int | None:
         """Bytes of the whole body, from its start; ``None`` if that is not known."""
         return self._size
+
+    @cached_property
+    def _headers(self) -> CIMultiDict[str]:
+        return CIMultiDict({"Content-Type": self._given_type})
+
+    @property
+    def only_type(self) -> str | None:
+        """The media type if that is all there is to say of the body, and it says no more."""
+        if "_headers" not in self.__dict__ and type(self).headers is Payload.headers:
+            found = self._given_type  # nobody has looked at them
+        else:
+            found = self.headers.get("Content-Type", "boundary=")
+            if len(self.headers) > 1:
+                return None
+        return None if "boundary=" in found else found
 
     @property
     def headers(self) -> CIMultiDict[str]:
@@ -185,6 +201,11 @@ class Payload(ABC):  # noqa: B024 - a kind has one of two methods
     @property
     def autoclose(self) -> bool:
         """Whether nothing needs to be closed (aiohttp's word)."""
+        return False
+
+    @property
+    def closes_nothing(self) -> bool:
+        """Whether `aclose` will have nothing to do once a request has sent it."""
         return False
 
     async def next_chunk(self) -> bytes:

@@ -105,6 +105,13 @@ class _MemoryPayload(Payload):
         return True
 
     @property
+    def closes_nothing(self) -> bool:
+        kind = type(self)
+        # One that is larger is asked for its chunks, and has to be at its start again.
+        small = self._length <= BLOCK and not self._cursor
+        return small and kind.aclose is _MemoryPayload.aclose and kind.close is Payload.close
+
+    @property
     def at_hand(self) -> bytes | None:
         if self._length > BLOCK:
             return None
@@ -164,6 +171,12 @@ class BytesPayload(_MemoryPayload):
             value = value.cast("B") if value.c_contiguous else value.tobytes()
         super().__init__(value, headers, content_type, filename, encoding)
         self._length = len(value)
+
+    @property
+    def at_hand(self) -> bytes | None:
+        if type(self._value) is bytes and self._length <= BLOCK:
+            return self._value
+        return super().at_hand
 
     def _cut(self, start: int, stop: int) -> bytes:
         value: BytesLike = self._value

@@ -199,6 +199,14 @@ class ClientResponse(HeaderFields):
         """Whether the status is below 400."""
         return self.status < 400
 
+    def has_field(self, name: bytes) -> bool:
+        """Whether there is a header field of that name.
+
+        Args:
+            name: in lower case.
+        """
+        return name in self._exchange.head.names
+
     @property
     def trailers(self) -> CIMultiDictProxy[str]:
         """The fields after the body (RFC 9110 6.5); complete once the body has been read."""
@@ -349,10 +357,7 @@ class ClientResponse(HeaderFields):
         return None
 
     def _is_coded(self) -> bool:
-        for name, _ in self._raw:  # noqa: SIM110 - a generator takes longer
-            if len(name) == 16 and name.lower() == b"content-encoding":
-                return True
-        return False
+        return b"content-encoding" in self._exchange.head.names
 
     def _take_whole(self) -> bool:
         """Take the body if all of it is there as it is to be had: most are small."""

@@ -25,11 +25,14 @@ def running_loop() -> tuple[object, Callable[[], float]]:
         anyio.NoEventLoopError: none is running.
     """
     modules = sys.modules
-    asyncio, trio, sniffio = modules.get("asyncio"), modules.get("trio"), modules.get("sniffio")
+    trio = modules.get("trio")
     try:
         # First: trio may be a guest of asyncio's loop. trio says in sniffio when it is running.
-        if trio is not None and sniffio is not None and sniffio.thread_local.name == "trio":
-            return trio.lowlevel.current_trio_token(), trio.current_time
+        if trio is not None:
+            sniffio = modules.get("sniffio")
+            if sniffio is not None and sniffio.thread_local.name == "trio":
+                return trio.lowlevel.current_trio_token(), trio.current_time
+        asyncio = modules.get("asyncio")
         if asyncio is not None:
             loop = asyncio.get_running_loop()
             return loop, loop.time

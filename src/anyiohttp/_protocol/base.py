@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from .._net.call import Call
@@ -146,6 +146,8 @@ class RequestHead:
 class ResponseHead:
     """A final response's head. Not to be changed once made (see `RequestHead`).
 
+    It may be of several responses, if they all begin with the same bytes.
+
     Args:
         status: the status code.
         reason: the reason phrase; empty where the version has none.
@@ -157,6 +159,15 @@ class ResponseHead:
     reason: str
     version: HttpVersion
     headers: RawHeaders
+    _names: frozenset[bytes] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def names(self) -> frozenset[bytes]:
+        """The names of the fields, in lower case."""
+        names = self._names
+        if names is None:
+            names = self._names = frozenset([bytes(name).lower() for name, _ in self.headers])
+        return names
 
 
 class Exchange(ABC):

@@ -77,7 +77,8 @@ class HTTP11Connection(HTTPConnection):
         return f"<HTTP11Connection {state} over {self.stream!r}>"
 
     def usable(self) -> bool:
-        if self.capacity > 0 and self.stream.quiet:
+        # `quiet` asks the same; mostly the first answer is enough.
+        if self.capacity > 0 and (self.stream.silent or self.stream.quiet):
             return True
         self.capacity = 0  # the probe has taken what it found: the next one might find nothing
         return False
