@@ -10,8 +10,15 @@ import pytest
 from tests.servers import Script, ScriptedPeer, StartScripted
 
 import anyiohttp
-from anyiohttp._client.request import ClientRequest
-from anyiohttp._client.steps import Step, build_pipeline
+from anyiohttp._client.middlewares import RunMiddlewares
+from anyiohttp._client.pipeline import (
+    ChooseProxy,
+    DropExpectation,
+    RaiseForStatusStep,
+    Settle,
+)
+from anyiohttp._client.request import ClientRequest, RequestOptions
+from anyiohttp._client.steps import OptionalStep, Step, build_pipeline, needed_steps
 from anyiohttp.cli.loopback import LoopbackServer
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +86,46 @@ async def test_the_first_step_is_outermost() -> None:
     handler = build_pipeline([step("a"), step("b")], send)
     assert await handler("request") == "response"  # type: ignore[arg-type, comparison-overlap]
     assert log == ["a in", "b in", "send", "b out", "a out"]
+
+
+async def middleware(request: ClientRequest, handle: Handler) -> anyiohttp.ClientResponse:
+    return await handle(request)
+
+
+OPTIONAL: list[OptionalStep] = [
+    Settle(),
+    RaiseForStatusStep(),
+    ChooseProxy(trust_env=False),
+    DropExpectation(),
+    RunMiddlewares(),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "has_body", "needed"),
+    [
+        (RequestOptions(), False, []),
+        (RequestOptions(), True, ["Settle", "DropExpectation"]),
+        (RequestOptions(upload_tracker=anyiohttp.UploadTracker()), False, ["Settle"]),
+        (RequestOptions(raise_for_status=True), False, ["RaiseForStatusStep"]),
+        (RequestOptions(proxy="http://proxy.test"), False, ["ChooseProxy"]),
+        (
+            RequestOptions(middlewares=[middleware]),
+            False,
+            ["DropExpectation", "RunMiddlewares"],
+        ),
+    ],
+)
+def test_what_options_do_not_ask_for_is_left_out(
+    options: RequestOptions, has_body: bool, needed: list[str]
+) -> None:
+    async def always(request: ClientRequest, handle: Handler) -> anyiohttp.ClientResponse:
+        return await handle(request)
+
+    steps: list[Step] = [always, *OPTIONAL]
+    found = needed_steps(steps, options, has_body=has_body)
+    assert [type(step).__name__ for step in found] == ["function", *needed]
+    assert ChooseProxy(trust_env=True).applies(RequestOptions(), has_body=False)
 
 
 async def test_a_middleware_sees_what_will_be_sent(loopback: LoopbackServer) -> None:

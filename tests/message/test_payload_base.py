@@ -6,6 +6,7 @@ import pytest
 from multidict import CIMultiDict
 
 from anyiohttp._message.payload_base import (
+    BLOCK,
     PAYLOAD_REGISTRY,
     Order,
     Payload,
@@ -16,6 +17,7 @@ from anyiohttp._message.payload_base import (
     payload_type,
     register_payload,
 )
+from anyiohttp._message.payload_memory import BytesPayload
 from anyiohttp.exceptions import BodyNotReplayableError, InvalidRequestError
 
 pytestmark = pytest.mark.anyio
@@ -166,3 +168,38 @@ def test_registering_by_decorator() -> None:
     register_payload(MinePayload, Other, order=Order.normal)
     assert type(get_payload(Mine())) is MinePayload
     assert type(PAYLOAD_REGISTRY.get(Other())) is MinePayload
+
+
+def test_the_type_alone() -> None:
+    """What a request with nothing but a type to say of its body has in common with others."""
+    assert BytesPayload(b"", content_type="text/x").only_type == "text/x"
+    assert BytesPayload(b"", content_type="multipart/mixed; boundary=x").only_type is None
+    assert BytesPayload(b"", headers={"X-A": "b"}).only_type is None
+    seen = BytesPayload(b"")
+    assert seen.headers["Content-Type"] == seen.only_type == "application/octet-stream"
+    seen.headers["Content-Type"] = "text/y"
+    assert seen.only_type == seen.content_type == "text/y"
+    del seen.headers["Content-Type"]
+    assert seen.only_type is None
+
+    class Named(BytesPayload):
+        @property
+        def headers(self) -> CIMultiDict[str]:
+            return CIMultiDict({"Content-Type": "text/z"})
+
+    assert Named(b"").only_type == "text/z"
+
+
+def test_what_closing_does_nothing_for() -> None:
+    class Noted(BytesPayload):
+        async def aclose(self) -> None:
+            await super().aclose()
+
+    class NotedByAiohttpsName(BytesPayload):
+        async def close(self) -> None:
+            await super().close()
+
+    assert BytesPayload(b"x").closes_nothing
+    assert not BytesPayload(bytes(BLOCK + 1)).closes_nothing
+    assert not Noted(b"x").closes_nothing
+    assert not NotedByAiohttpsName(b"x").closes_nothing
