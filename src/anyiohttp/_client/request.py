@@ -461,11 +461,7 @@ class ClientRequest:
         return twin
 
     def head(self, destination: Destination | None = None) -> RequestHead:
-        """Return what is asked for in the terms of the protocol layer.
-
-        Args:
-            destination: the URL's, if it is at hand.
-        """
+        """Return what is asked for in the terms of the protocol layer; the URL's parts if known."""
         options = self.options
         scheme, authority, target, _, _ = destination or destination_of(self.url)
         if self.empty_query:
@@ -498,7 +494,5 @@ class ClientRequest:
         source = as_sent(body)
         if tracker is not None:
             return TrackedBody(source, tracker)
-        if source is not body:
-            return source
-        at_hand = body.at_hand
+        at_hand = body.at_hand if source is body else None
         return source if at_hand is None else at_hand
