@@ -30,6 +30,7 @@ from yarl import URL
 from anyiohttp._connect.dialing import Dialer, DialOptions
 from anyiohttp._connect.fingerprint import Fingerprint
 from anyiohttp._connect.key import ConnectionKey, ProxyRoute, SSLSetting
+from anyiohttp._connect.tcp import TCPOptions
 from anyiohttp._connect.tls import context_for
 from anyiohttp._net.call import Call
 from anyiohttp._net.deadlines import ClientTimeout
@@ -150,7 +151,7 @@ async def test_closing_leaves_the_users_resolver_alone() -> None:
 
 async def test_local_address() -> None:
     async with listening(answering(ANSWER)) as peer:
-        it = dialer(local_addr=("127.0.0.1", 0))
+        it = dialer(tcp=TCPOptions(local_addr=("127.0.0.1", 0)))
         connection = await it.dial(ConnectionKey("127.0.0.1", peer.port, False), Call())
         assert connection.stream.extra(SocketAttribute.local_address)[0] == "127.0.0.1"
         connection.abort()

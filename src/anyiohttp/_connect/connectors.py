@@ -28,6 +28,7 @@ from .base_connector import (
 from .dialing import Dialer, DialOptions
 from .fingerprint import Fingerprint
 from .key import Credentials, ProxyRoute, SSLSetting
+from .tcp import TCPOptions
 
 __all__ = ("BaseConnector", "ProxyConnector", "TCPConnector", "UnixConnector")
 
@@ -103,14 +104,12 @@ class TCPConnector(DialingConnector):
         ssl_shutdown_timeout: float | None = 0,
         http_versions: Iterable[str] = ("h2", "http/1.1"),
     ) -> None:
+        del enable_cleanup_closed, loop, timeout_ceil_threshold
         super().__init__(
             keepalive_timeout=keepalive_timeout,
             force_close=force_close,
             limit=limit,
             limit_per_host=limit_per_host,
-            enable_cleanup_closed=enable_cleanup_closed,
-            loop=loop,
-            timeout_ceil_threshold=timeout_ceil_threshold,
         )
         self._ssl = _merged(checked_ssl(ssl), verify_ssl, ssl_context, fingerprint)
         self._pin = None if fingerprint is None else Fingerprint(fingerprint)
@@ -122,10 +121,7 @@ class TCPConnector(DialingConnector):
             ttl_dns_cache=ttl_dns_cache,
             dns_cache_max_size=dns_cache_max_size,
             family=family,
-            local_addr=local_addr,
-            happy_eyeballs_delay=happy_eyeballs_delay,
-            interleave=interleave,
-            socket_factory=socket_factory,
+            tcp=TCPOptions(local_addr, happy_eyeballs_delay, interleave, socket_factory),
         )
         self._dialer = Dialer(self._dial_options)
 
@@ -252,12 +248,12 @@ class UnixConnector(DialingConnector):
         *,
         http_versions: Iterable[str] = ("h2", "http/1.1"),
     ) -> None:
+        del loop
         super().__init__(
             keepalive_timeout=keepalive_timeout,
             force_close=force_close,
             limit=limit,
             limit_per_host=limit_per_host,
-            loop=loop,
         )
         self._versions = checked_versions(http_versions)
         self._path = os.fspath(path)

@@ -33,11 +33,10 @@ from ..exceptions import (
     InvalidUrlClientError,
     UnixClientConnectorError,
 )
-from ..typedefs import SocketFactoryType
 from .key import ConnectionKey, ProxyRoute, port_of
 from .resolver import DNSCache, ThreadedResolver, as_literal, is_odd_ipv4
 from .socks import SocksError, resolves_names
-from .tcp import Connect, TCPOptions, interleaved, open_tcp
+from .tcp import TCPOptions, interleaved, open_tcp
 from .tls import start_tls
 from .tls_sessions import TLSSessions
 from .unix import open_unix
@@ -54,15 +53,8 @@ class DialOptions(NamedTuple):
         ttl_dns_cache: how long they are kept; ``None`` for ever.
         dns_cache_max_size: of how many hosts they are kept.
         family: which addresses are asked for.
-        local_addr: host and port to connect from.
-        happy_eyeballs_delay: how long an attempt has before the next address is tried beside it;
-            ``None`` tries one after the other (RFC 8305).
-        interleave: how many addresses of the first family come before one of another; ``None``
-            means 1 with a delay, 0 (the resolver's order) without.
-        socket_factory: makes the sockets, from an entry of ``getaddrinfo``.
+        tcp: how one of them is connected to.
         path: a unix socket, which stands in for resolving and connecting.
-        connect: opens a stream to one address; a socket's by default. What a network in memory
-            replaces (`anyiohttp.testing`): everything above it stays as it is.
     """
 
     resolver: AbstractResolver | None = None
@@ -70,12 +62,8 @@ class DialOptions(NamedTuple):
     ttl_dns_cache: float | None = 10
     dns_cache_max_size: int = 1000
     family: socket.AddressFamily = socket.AF_UNSPEC
-    local_addr: tuple[str, int] | None = None
-    happy_eyeballs_delay: float | None = 0.25
-    interleave: int | None = None
-    socket_factory: SocketFactoryType | None = None
+    tcp: TCPOptions = TCPOptions()
     path: str | bytes | os.PathLike[str] | None = None
-    connect: Connect | None = None
 
 
 class Dialer:
@@ -87,13 +75,6 @@ class Dialer:
 
     def __init__(self, options: DialOptions) -> None:
         self._options = options
-        self._tcp_options = TCPOptions(
-            local_addr=options.local_addr,
-            happy_eyeballs_delay=options.happy_eyeballs_delay,
-            interleave=options.interleave,
-            socket_factory=options.socket_factory,
-            connect=options.connect,
-        )
         self._resolver = options.resolver or ThreadedResolver()
         ttl = options.ttl_dns_cache if options.use_dns_cache else 0
         self._addresses = DNSCache(
@@ -212,7 +193,7 @@ class Dialer:
                 raise UnixClientConnectorError(os.fsdecode(path), key, exc) from exc
         addresses = await self._resolve(key, call, self._options.family)
         try:
-            return await open_tcp(addresses, self._tcp_options)
+            return await open_tcp(addresses, self._options.tcp)
         except OSError as exc:
             raise error(key, exc) from exc
 

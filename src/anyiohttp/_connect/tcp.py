@@ -53,7 +53,18 @@ _DONE = frozenset(
 
 
 class TCPOptions(NamedTuple):
-    """How TCP connections are made; `dialing.DialOptions` says what each means."""
+    """How TCP connections are made (aiohttp's names; times in seconds).
+
+    Args:
+        local_addr: host and port to connect from.
+        happy_eyeballs_delay: how long an attempt has before the next address is tried beside it;
+            ``None`` tries one after the other (RFC 8305).
+        interleave: how many addresses of the first family come before one of another; ``None``
+            means 1 with a delay, 0 (the resolver's order) without.
+        socket_factory: makes the sockets, from an entry of ``getaddrinfo``.
+        connect: opens a stream to one address; a socket's by default. What a network in memory
+            replaces (`anyiohttp.testing`): everything above it stays as it is.
+    """
 
     local_addr: tuple[str, int] | None = None
     happy_eyeballs_delay: float | None = 0.25

@@ -28,5 +28,6 @@ class MemoryConnector(TCPConnector):
 
     def __init__(self, connect: Connect, **settings: Unpack[TCPSettings]) -> None:
         super().__init__(**settings)
-        self._dial_options = self._dial_options._replace(connect=connect)
+        options = self._dial_options
+        self._dial_options = options._replace(tcp=options.tcp._replace(connect=connect))
         self._dialer = Dialer(self._dial_options)
