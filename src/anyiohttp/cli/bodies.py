@@ -12,9 +12,9 @@ from pathlib import Path
 
 from multidict import CIMultiDict
 
-from .. import BasicAuth, DigestAuthMiddleware, FormData, RequestKwargs
-from .plan import AuthKind, FileBody, MultipartBody, RequestPlan, TextBody
-from .sessions import tls_arguments
+from .. import FormData, RequestKwargs
+from .plan import FileBody, MultipartBody, RequestPlan, TextBody
+from .sessions import auth_arguments, tls_arguments
 from .stdin import StandardInput
 from .watching import Watch
 
@@ -42,6 +42,7 @@ def request_arguments(
         "max_redirects": plan.max_redirects,
         "auto_decompress": True,
         **tls_arguments(plan.connection, watch),
+        **auth_arguments(plan.auth, headers),
     }
     if plan.query:
         arguments["params"] = list(plan.query)
@@ -49,7 +50,6 @@ def request_arguments(
         arguments["cookies"] = dict(plan.cookies)
     if plan.compress and plan.body is not None:
         arguments["compress"] = "gzip"
-    _add_auth(arguments, headers, plan)
     body = plan.body
     if body is not None:
         arguments["data"] = _data(body, files)
@@ -57,18 +57,6 @@ def request_arguments(
         if isinstance(body, TextBody | FileBody) and "content-type" not in dropped:
             headers.setdefault("Content-Type", body.content_type)
     return arguments
-
-
-def _add_auth(arguments: RequestKwargs, headers: CIMultiDict[str], plan: RequestPlan) -> None:
-    auth = plan.auth
-    if auth is None:
-        return
-    if auth.kind is AuthKind.BASIC:
-        arguments["auth"] = BasicAuth(auth.user, auth.password, "utf-8")
-    elif auth.kind is AuthKind.DIGEST:
-        arguments["middlewares"] = [DigestAuthMiddleware(auth.user, auth.password)]
-    else:
-        headers["Authorization"] = f"Bearer {auth.password}"
 
 
 def _data(body: TextBody | FileBody | MultipartBody, files: ExitStack) -> object:

@@ -9,28 +9,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..exceptions import DownloadListError
+from .conversing import run_conversation
 from .exit_codes import ExitCode
 from .manual import Manual, Option, Page
-from .options import (
-    AUTH_OPTIONS,
-    COLOR_OPTION,
-    CONNECTION_OPTIONS,
-    HEADER_OPTION,
-    TLS_OPTIONS,
-    auth_of,
-    connection_within,
-)
+from .options import CONVERSATION_OPTIONS, auth_of
 from .output import Screen
 from .plan import PlanError, plan_headers, plan_url
-from .running import complain, run_command
-from .settings import RateError, parse_rate
+from .running import complain
+from .settings import ConnectionSettings, RateError, parse_rate
 
 if TYPE_CHECKING:
     from .. import DownloadItem, DownloadKwargs
@@ -176,24 +168,16 @@ _OPTIONS: tuple[click.Parameter, ...] = (
         default=None,
         help="Whether a file of that name is replaced; by default unless the server chose it.",
     ),
-    HEADER_OPTION,
-    *AUTH_OPTIONS,
-    COLOR_OPTION,
-    *CONNECTION_OPTIONS,
-    *TLS_OPTIONS,
+    *CONVERSATION_OPTIONS,
 )
 
 
 def download_command() -> Manual:
     """Return the command."""
-
-    def callback(**values: Any) -> int:
-        return _run(values)
-
-    return Manual("download", _PAGE, callback, _OPTIONS)
+    return Manual("download", _PAGE, _run, _OPTIONS)
 
 
-def _run(values: Mapping[str, Any]) -> int:
+def _run(**values: Any) -> int:
     try:
         plan = _plan(values)
     except OSError as exc:
@@ -203,10 +187,12 @@ def _run(values: Mapping[str, Any]) -> int:
         raise click.UsageError(str(exc)) from exc
     from .downloading import download_files  # with what is needed for downloads only
 
-    screen = Screen(values["color"])
-    settings, limit = connection_within(values)
-    command = partial(download_files, plan, settings, auth_of(values), _view(screen, plan))
-    status = run_command(values["backend"], command, limit)
+    auth = auth_of(values)
+
+    async def command(settings: ConnectionSettings, screen: Screen) -> int:
+        return await download_files(plan, settings, auth, _view(screen, plan))
+
+    status = run_conversation(values, command)
     if status == ExitCode.INTERRUPTED:
         complain("what was fetched is kept: the same command goes on with it")
     return status

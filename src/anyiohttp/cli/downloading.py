@@ -12,9 +12,7 @@ from dataclasses import replace
 from multidict import CIMultiDict
 
 from .. import (
-    BasicAuth,
     ClientError,
-    DigestAuthMiddleware,
     DownloadItem,
     DownloadKwargs,
     Progress,
@@ -22,9 +20,9 @@ from .. import (
 )
 from .download_plan import DownloadPlan
 from .exit_codes import ExitCode, exit_code_of
-from .plan import Auth, AuthKind
+from .plan import Auth
 from .progress import View
-from .sessions import open_session, timeout_of, tls_arguments
+from .sessions import auth_arguments, open_session, timeout_of, tls_arguments
 from .settings import ConnectionSettings
 
 __all__ = ("download_files",)
@@ -44,9 +42,9 @@ async def download_files(
         **tls_arguments(settings),
         "timeout": timeout_of(settings),
         "headers": headers,
+        **auth_arguments(auth, headers),
         **plan.options,
     }
-    _add_auth(options, headers, auth)
     numbers: dict[int, int] = {}
     items = []
     with view:
@@ -90,14 +88,3 @@ def _watched(number: int, item: DownloadItem, view: View) -> DownloadItem:
 
     options: DownloadKwargs = {**item.options, "progress": progress}
     return replace(item, options=options)
-
-
-def _add_auth(options: DownloadKwargs, headers: CIMultiDict[str], auth: Auth | None) -> None:
-    if auth is None:
-        return
-    if auth.kind is AuthKind.BASIC:
-        options["auth"] = BasicAuth(auth.user, auth.password, "utf-8")
-    elif auth.kind is AuthKind.DIGEST:
-        options["middlewares"] = [DigestAuthMiddleware(auth.user, auth.password)]
-    else:
-        headers["Authorization"] = f"Bearer {auth.password}"

@@ -7,27 +7,17 @@ Called by: `app`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import click
 
+from .conversing import destination_of, run_conversation
 from .events import EventForm
 from .following import EventsPlan, follow
 from .manual import Manual, Option, Page
-from .options import (
-    AUTH_OPTIONS,
-    COLOR_OPTION,
-    CONNECTION_OPTIONS,
-    HEADER_OPTION,
-    TLS_OPTIONS,
-    auth_of,
-    connection_within,
-)
-from .output import Screen
-from .plan import PlanError, plan_headers, plan_url
-from .running import run_command
+from .options import CONVERSATION_OPTIONS
+from .plan import plan_url
 
 __all__ = ("events_command",)
 
@@ -76,38 +66,21 @@ _OPTIONS: tuple[click.Parameter, ...] = (
         metavar="COUNT",
         help="How often in a row to connect anew without an event.",
     ),
-    HEADER_OPTION,
-    *AUTH_OPTIONS,
-    COLOR_OPTION,
-    *CONNECTION_OPTIONS,
-    *TLS_OPTIONS,
+    *CONVERSATION_OPTIONS,
 )
 
 
 def events_command() -> Manual:
     """Return the command."""
-
-    def callback(**values: Any) -> int:
-        return _run(values)
-
-    return Manual("sse", _PAGE, callback, _OPTIONS)
+    return Manual("sse", _PAGE, _run, _OPTIONS)
 
 
-def _run(values: Mapping[str, Any]) -> int:
-    headers, _ = plan_headers(values["headers"])
-    try:
-        url = plan_url(values["url"])
-    except PlanError as exc:
-        raise click.UsageError(str(exc)) from exc
+def _run(**values: Any) -> int:
     plan = EventsPlan(
-        url,
-        headers,
-        auth_of(values),
+        destination_of(values, plan_url),
         form=EventForm(values["form"]),
         last_event_id=values["last_event_id"],
         count=values["count"],
         reconnects=values["reconnects"],
     )
-    settings, limit = connection_within(values)
-    command = partial(follow, plan, settings, Screen(values["color"]))
-    return run_command(values["backend"], command, limit)
+    return run_conversation(values, partial(follow, plan))

@@ -8,7 +8,6 @@ Called by: the commands' modules.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,14 @@ from .settings import ConnectionSettings, PinError, parse_pin
 __all__ = (
     "AUTH_OPTIONS",
     "BACKEND_OPTION",
-    "COLOR_OPTION",
     "CONNECTION_OPTIONS",
+    "CONVERSATION_OPTIONS",
     "HEADER_OPTION",
     "REDIRECT_OPTIONS",
     "SCREEN_OPTIONS",
     "TLS_OPTIONS",
     "auth_of",
     "connection_of",
-    "connection_within",
     "screen_of",
 )
 
@@ -241,6 +239,16 @@ SCREEN_OPTIONS: tuple[click.Parameter, ...] = (
 )
 
 
+#: Of every command that goes to a server but asks for no single answer.
+CONVERSATION_OPTIONS: tuple[click.Parameter, ...] = (
+    HEADER_OPTION,
+    *AUTH_OPTIONS,
+    COLOR_OPTION,
+    *CONNECTION_OPTIONS,
+    *TLS_OPTIONS,
+)
+
+
 def connection_of(values: Mapping[str, Any]) -> ConnectionSettings:
     """Return how the server is reached, from the values of `CONNECTION_OPTIONS` and `TLS_OPTIONS`.
 
@@ -257,16 +265,6 @@ def connection_of(values: Mapping[str, Any]) -> ConnectionSettings:
     if ca is not None and Path(ca).is_dir():
         chosen["ca"] = f"{ca.rstrip('/')}/"
     return ConnectionSettings(**chosen)
-
-
-def connection_within(values: Mapping[str, Any]) -> tuple[ConnectionSettings, float | None]:
-    """Return how the server is reached, and a limit that is the command's and not each call's.
-
-    Raises:
-        click.UsageError: as `connection_of`.
-    """
-    settings = connection_of(values)
-    return replace(settings, timeout=None), settings.timeout
 
 
 def auth_of(values: Mapping[str, Any]) -> Auth | None:

@@ -25,6 +25,7 @@ __all__ = (
     "AuthKind",
     "Body",
     "BodyForm",
+    "Destination",
     "FileBody",
     "MultipartBody",
     "Part",
@@ -105,6 +106,21 @@ class Auth:
 
     def __repr__(self) -> str:
         return f"<Auth {self.kind.value}>"  # a traceback shows no password
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a conversation is begun, and as whom.
+
+    Args:
+        url: of whoever answers.
+        headers: of the request that begins it.
+        auth: credentials for it.
+    """
+
+    url: URL
+    headers: Sequence[tuple[str, str]] = ()
+    auth: Auth | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,15 @@ from __future__ import annotations
 import ssl
 from collections.abc import Sequence
 
+from multidict import CIMultiDict
+
 from .. import (
     BaseConnector,
     BasicAuth,
     ClientMiddlewareType,
     ClientSession,
     ClientTimeout,
+    DigestAuthMiddleware,
     Fingerprint,
     HttpVersion,
     HttpVersion10,
@@ -25,10 +28,18 @@ from .. import (
     UnixConnector,
 )
 from ..abc import AbstractCookieJar
+from .plan import Auth, AuthKind, Destination
 from .settings import ConnectionSettings
 from .watching import Watch, WatchedContext
 
-__all__ = ("CertificateError", "open_session", "timeout_of", "tls_arguments")
+__all__ = (
+    "CertificateError",
+    "auth_arguments",
+    "destination_arguments",
+    "open_session",
+    "timeout_of",
+    "tls_arguments",
+)
 
 #: Seconds, where the command line says nothing.
 _CONNECT = 30.0
@@ -145,6 +156,32 @@ def tls_arguments(settings: ConnectionSettings, watch: Watch | None = None) -> R
     if settings.pin is not None and (own_context or not settings.insecure):
         arguments["fingerprint"] = settings.pin
     return arguments
+
+
+def auth_arguments(auth: Auth | None, headers: CIMultiDict[str]) -> RequestKwargs:
+    """Return how a request shows credentials; a token is added to its headers."""
+    if auth is None:
+        return {}
+    if auth.kind is AuthKind.BASIC:
+        return {"auth": BasicAuth(auth.user, auth.password, "utf-8")}
+    if auth.kind is AuthKind.DIGEST:
+        return {"middlewares": [DigestAuthMiddleware(auth.user, auth.password)]}
+    headers["Authorization"] = f"Bearer {auth.password}"
+    return {}
+
+
+def destination_arguments(
+    destination: Destination, settings: ConnectionSettings
+) -> tuple[RequestKwargs, Sequence[ClientMiddlewareType]]:
+    """Return how a conversation is begun with a destination, and the middlewares for its session.
+
+    Raises:
+        CertificateError: as `tls_arguments`.
+    """
+    headers = CIMultiDict(destination.headers)
+    shown = auth_arguments(destination.auth, headers)
+    middlewares = shown.pop("middlewares", None) or ()
+    return {"headers": headers, **tls_arguments(settings), **shown}, middlewares
 
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}

@@ -10,17 +10,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import anyio
-from multidict import CIMultiDict
-from yarl import URL
 
 from .. import (
-    BasicAuth,
     ClientConnectionError,
-    ClientMiddlewareType,
     ClientWebSocketResponse,
-    DigestAuthMiddleware,
     WSCloseCode,
     WSConnectKwargs,
     WSMsgType,
@@ -28,8 +24,8 @@ from .. import (
 from .exit_codes import ExitCode
 from .formatting import size
 from .output import Screen
-from .plan import Auth, AuthKind
-from .sessions import open_session, tls_arguments
+from .plan import Destination
+from .sessions import destination_arguments, open_session
 from .settings import ConnectionSettings
 from .stdin import Lines, StandardInput
 
@@ -43,9 +39,7 @@ class WebSocketPlan:
     """A conversation.
 
     Args:
-        url: of http, https, ws or wss.
-        headers: of the handshake.
-        auth: credentials for it.
+        destination: of http, https, ws or wss.
         protocols: subprotocols, best first.
         heartbeat: seconds between two pings; 0 for none.
         compress: whether compression is offered.
@@ -53,9 +47,7 @@ class WebSocketPlan:
         linger: seconds without a message after the end of the input; then it is closed.
     """
 
-    url: URL
-    headers: Sequence[tuple[str, str]] = ()
-    auth: Auth | None = None
+    destination: Destination
     protocols: Sequence[str] = ()
     heartbeat: float = 30.0
     compress: bool = False
@@ -69,11 +61,15 @@ async def talk(plan: WebSocketPlan, settings: ConnectionSettings, screen: Screen
     Returns:
         0 if it was closed as it should be; `ExitCode.BROKEN` for any other code.
     """
-    options, middlewares = _options(plan, settings)
+    arguments, middlewares = destination_arguments(plan.destination, settings)
+    options = cast("WSConnectKwargs", arguments)  # it has what `destination_arguments` gives
+    options["protocols"] = plan.protocols
+    options["heartbeat"] = plan.heartbeat or None
+    options["compress"] = 15 if plan.compress else 0
     code, reason = 0, ""
     async with (
         open_session(settings, endless=True, middlewares=middlewares) as session,
-        session.ws_connect(plan.url, **options) as socket,
+        session.ws_connect(plan.destination.url, **options) as socket,
         anyio.create_task_group() as tasks,
     ):
         if screen.err_on_terminal:
@@ -161,30 +157,3 @@ class _Conversation:
             self._screen.tell(f"(a binary message, {size(len(data))}: use a pipe)", "dim")
         else:
             self._screen.write(data)
-
-
-def _options(
-    plan: WebSocketPlan, settings: ConnectionSettings
-) -> tuple[WSConnectKwargs, list[ClientMiddlewareType]]:
-    headers = CIMultiDict(plan.headers)
-    tls = tls_arguments(settings)
-    options: WSConnectKwargs = {
-        "headers": headers,
-        "protocols": plan.protocols,
-        "heartbeat": plan.heartbeat or None,
-        "compress": 15 if plan.compress else 0,
-    }
-    if "ssl" in tls:
-        options["ssl"] = tls["ssl"]
-    if "fingerprint" in tls:
-        options["fingerprint"] = tls["fingerprint"]
-    if "server_hostname" in tls:
-        options["server_hostname"] = tls["server_hostname"]
-    auth = plan.auth
-    if auth is not None and auth.kind is AuthKind.BASIC:
-        options["auth"] = BasicAuth(auth.user, auth.password, "utf-8")
-    elif auth is not None and auth.kind is AuthKind.DIGEST:
-        return options, [DigestAuthMiddleware(auth.user, auth.password)]
-    elif auth is not None:
-        headers["Authorization"] = f"Bearer {auth.password}"
-    return options, []

@@ -7,25 +7,16 @@ Called by: `app`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import click
+from yarl import URL
 
+from .conversing import destination_of, run_conversation
 from .manual import Manual, Option, Page
-from .options import (
-    AUTH_OPTIONS,
-    COLOR_OPTION,
-    CONNECTION_OPTIONS,
-    HEADER_OPTION,
-    TLS_OPTIONS,
-    auth_of,
-    connection_within,
-)
-from .output import Screen
-from .plan import PlanError, full_url, plan_headers, plan_url
-from .running import run_command
+from .options import CONVERSATION_OPTIONS
+from .plan import full_url, plan_url
 from .talking import WebSocketPlan, talk
 
 __all__ = ("websocket_command",)
@@ -78,39 +69,26 @@ _OPTIONS: tuple[click.Parameter, ...] = (
         metavar="SECONDS",
         help="After the end of a file or pipe, close once no message has come for so long.",
     ),
-    HEADER_OPTION,
-    *AUTH_OPTIONS,
-    COLOR_OPTION,
-    *CONNECTION_OPTIONS,
-    *TLS_OPTIONS,
+    *CONVERSATION_OPTIONS,
 )
 
 
 def websocket_command() -> Manual:
     """Return the command."""
-
-    def callback(**values: Any) -> int:
-        return _run(values)
-
-    return Manual("ws", _PAGE, callback, _OPTIONS)
+    return Manual("ws", _PAGE, _run, _OPTIONS)
 
 
-def _run(values: Mapping[str, Any]) -> int:
-    headers, _ = plan_headers(values["headers"])
-    try:
-        url = plan_url(full_url(values["url"], secure="wss", plain="ws"))
-    except PlanError as exc:
-        raise click.UsageError(str(exc)) from exc
+def _websocket_url(text: str) -> URL:
+    return plan_url(full_url(text, secure="wss", plain="ws"))
+
+
+def _run(**values: Any) -> int:
     plan = WebSocketPlan(
-        url,
-        headers,
-        auth_of(values),
+        destination_of(values, _websocket_url),
         protocols=values["protocols"],
         heartbeat=values["heartbeat"],
         compress=values["compress"],
         binary=values["binary"],
         linger=values["linger"],
     )
-    settings, limit = connection_within(values)
-    command = partial(talk, plan, settings, Screen(values["color"]))
-    return run_command(values["backend"], command, limit)
+    return run_conversation(values, partial(talk, plan))
