@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import socket
 import ssl
 import time
@@ -523,3 +524,74 @@ async def test_a_cancelled_flush_goes_on_with_the_next(ends: Ends) -> None:
     assert client.try_send(b"more")
     assert got == data
     assert await server.receive() == b"more"
+
+
+class Weighed(SocketStream):
+    """A socket that knows the largest piece it was given."""
+
+    largest = 0
+
+    def try_send(self, data: bytes | bytearray | memoryview) -> bool:
+        self.largest = max(self.largest, len(data))
+        return super().try_send(data)
+
+
+async def received(stream: TLSStream, size: int) -> bytes:
+    got = bytearray()
+    while len(got) < size:
+        got += await stream.receive()
+    return bytes(got)
+
+
+async def test_much_is_encrypted_bit_by_bit(
+    client_ssl_context: ssl.SSLContext, server_ssl_context: ssl.SSLContext
+) -> None:
+    """OpenSSL's buffers keep for ever the size that they had once."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    transport = Weighed(ours)
+    client = TLSStream(transport, client_ssl_context, server_hostname="localhost")
+    server = TLSStream(SocketStream(theirs), server_ssl_context, server_side=True)
+    await shake(client, server)
+    data = bytearray(random.Random(1).randbytes(3_000_001))
+    got = b""
+
+    async def receive() -> None:
+        nonlocal got
+        got = await received(server, len(data))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(receive)
+        await client.send(data)
+    assert got == data
+    data.clear()  # refused while anybody has a view of it
+    assert transport.largest < 140_000
+    await client.aclose()
+    await server.aclose()
+
+
+async def test_what_follows_a_cancelled_flush_is_in_order(ends: Ends) -> None:
+    client, server = ends
+    await shake(*ends)
+    large = random.Random(2).randbytes(2_000_000)
+    assert not client.try_send(large)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await client.flush()
+    assert not client.try_send(b"small")
+    assert not client.send_soon(b"soon")
+    assert not client.try_send(large)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(client.flush)
+        got = await received(server, 2 * len(large) + 9)
+    assert got == large + b"small" + b"soon" + large
+
+
+async def test_closing_drops_what_could_not_be_sent(ends: Ends) -> None:
+    client, server = ends
+    await shake(*ends)
+    assert not client.try_send(bytes(2_000_000))
+    await client.aclose()
+    with pytest.raises((anyio.BrokenResourceError, OSError)):  # cut, which no peer takes for an end
+        await received(server, 2_000_000)

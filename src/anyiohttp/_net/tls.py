@@ -31,7 +31,7 @@ import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 from .failures import NETWORK_FAILURES
-from .streams import MAX_READ, DeadlinePassed, NetworkStream, SendStalled
+from .streams import MAX_READ, NOTHING, DeadlinePassed, NetworkStream, SendStalled
 
 __all__ = ("SessionSource", "TLSStream")
 
@@ -40,7 +40,9 @@ _RECORD = 16 * 1024
 #: What is read at a time: with the record of which a part is there already, it does not decrypt to
 #: more than `MAX_READ`, so that nothing is left over for a read of its own.
 _WIRE_READ = MAX_READ - _RECORD
-
+#: What is encrypted at a time. OpenSSL's buffers never get smaller: an idle connection would keep
+#: more than was ever written to it at once.
+_PLAIN_WRITE = 128 * 1024
 
 #: What a last word to the peer may end in, which does not matter then.
 _UNSAID: tuple[type[Exception], ...] = (*NETWORK_FAILURES, anyio.BusyResourceError)
@@ -130,6 +132,7 @@ class TLSStream(NetworkStream):
         self._more = False  # there may be something to decrypt before the transport is read
         self._kept = b""  # was in the hands of a wait that was cancelled
         self._ended = False  # the peer has said goodbye
+        self._plain = NOTHING  # is still to be encrypted
         self._unflushed = False  # the transport holds records that it has not sent
         self._flushing: anyio.Lock | None = None  # made when first needed
 
@@ -300,11 +303,16 @@ class TLSStream(NetworkStream):
     # --- sending ---
 
     def try_send(self, data: bytes | bytearray | memoryview) -> bool:
-        if data:
+        if self._plain or len(data) > _PLAIN_WRITE:
+            # Behind what a cancelled flush has left.
+            self._plain = memoryview(b"".join((self._plain, data)) if self._plain else data)
+        elif data:
             self._tls.write(data)
         return self._flush_nowait()
 
     def send_soon(self, data: bytes) -> bool:
+        if self._plain or len(data) > _PLAIN_WRITE:
+            return self.try_send(data)
         self._tls.write(data)
         if not self._unflushed:
             self._unflushed = not self._transport.send_soon(self._outgoing.read())
@@ -318,6 +326,10 @@ class TLSStream(NetworkStream):
         if self._unflushed:
             return False
         if self._outgoing.pending:
+            self._unflushed = not self._transport.try_send(self._outgoing.read())
+        while self._plain and not self._unflushed:
+            count = self._tls.write(self._plain[:_PLAIN_WRITE])
+            self._plain = self._plain[count:] or NOTHING
             self._unflushed = not self._transport.try_send(self._outgoing.read())
         return not self._unflushed
 
@@ -338,6 +350,7 @@ class TLSStream(NetworkStream):
     # --- ending ---
 
     def abort(self) -> None:
+        self._plain = NOTHING
         self._transport.abort()
 
     async def aclose(self) -> None:
@@ -345,6 +358,7 @@ class TLSStream(NetworkStream):
 
         Never raises for what the network does. A cancellation closes the transport at once.
         """
+        self._plain = NOTHING
         try:
             self._tls.unwrap()
         except (ssl.SSLError, ValueError, OSError):
