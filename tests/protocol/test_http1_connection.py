@@ -26,6 +26,7 @@ from anyiohttp.exceptions import (
     ServerDisconnectedError,
     SocketTimeoutError,
 )
+from anyiohttp.testing.streams import MemoryStream
 
 pytestmark = pytest.mark.anyio
 
@@ -120,6 +121,52 @@ async def test_every_form_cut_at_every_position(form):
             if isinstance(caught.value, ServerDisconnectedError):
                 assert caught.value.unanswered == (position == 0)
             assert client.dead
+
+
+# --- answers before the request has gone ---------------------------------------------------
+
+
+class Holding(MemoryStream):
+    """A stream that holds what is sent, or half of it, until after the peer has been heard."""
+
+    half = False
+    held = unsent = False  # type: ignore[assignment]
+
+    def send_soon(self, data: bytes) -> bool:
+        self.unsent, self.held = True, not self.half
+        return self.try_send(data[: len(data) // 2]) if self.half else True
+
+
+class HalfHolding(Holding):
+    half = True
+
+
+@pytest.mark.parametrize("split", [1, len(FIVE)])
+async def test_who_speaks_before_being_asked_has_not_answered(split):
+    async def script(stream):
+        await stream.send(FIVE[:split])
+        await anyio.sleep_forever()
+
+    async with peer(script) as client:
+        client.connection.stream.__class__ = Holding
+        with pytest.raises(ServerDisconnectedError, match="spoke before it was asked") as caught:
+            await client.exchange(request())
+        assert caught.value.unanswered
+        assert client.dead
+
+
+async def test_an_answer_to_half_a_request_ends_the_connection():
+    async def script(stream):
+        assert await stream.receive()
+        await stream.send(FIVE)
+        await anyio.sleep_forever()
+
+    async with peer(script) as client:
+        client.connection.stream.__class__ = HalfHolding
+        exchange = await client.exchange(request())
+        assert await read_all(exchange) == b"hello"
+        assert not exchange.request_sent
+        assert client.dead
 
 
 # --- one after another ----------------------------------------------------------------------

@@ -108,15 +108,6 @@ class LoopSocketStream(SocketStream):
         else:
             self._stalled = True
 
-    def _refuse_what_comes_too_soon(self) -> None:
-        """The peer speaks before what is held has gone to it: that is no answer."""
-        self._held = False
-        self._unsent = memoryview(b"")
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(
-                anyio.BrokenResourceError("the peer spoke before it was asked")
-            )
-
     def _keep_result_of(self, waiter: asyncio.Future[bytes]) -> None:
         """Keep what was handed to a wait that was cancelled in the same moment."""
         if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
@@ -213,8 +204,6 @@ class AsyncioSocketStream(LoopSocketStream):
             # Nobody asked: what it is stays in the kernel, and the loop stops telling of it.
             self._watching = False
             self._loop.remove_reader(self._number)
-        elif self._held:
-            self._refuse_what_comes_too_soon()
         elif not waiter.done():
             try:
                 waiter.set_result(self._recv(self._wanted))

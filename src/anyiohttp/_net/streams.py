@@ -99,11 +99,16 @@ class NetworkStream(ByteStream):
         return self.try_send(data)
 
     @property
-    def stalled(self) -> bool:
-        """Whether a part of what `send_soon` was given is still here, and `flush` has to send it.
+    def unsent(self) -> bool:
+        """Whether a part of what `send_soon` was given is still here: what came is no answer to it.
 
-        To be asked when the answer came before `receive_before` could say so.
+        `flush` sends it.
         """
+        return False
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing of it has gone yet."""
         return False
 
     @abstractmethod
@@ -326,8 +331,12 @@ class SocketStream(NetworkStream):
             self._stall()
 
     @property
-    def stalled(self) -> bool:
-        return self._stalled
+    def unsent(self) -> bool:
+        return bool(self._unsent)
+
+    @property
+    def held(self) -> bool:
+        return self._held
 
     def _stall(self) -> None:
         """What was held has not gone: have `receive_before` say so."""

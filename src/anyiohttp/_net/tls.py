@@ -319,8 +319,12 @@ class TLSStream(NetworkStream):
         return not self._unflushed
 
     @property
-    def stalled(self) -> bool:
-        return self._transport.stalled
+    def unsent(self) -> bool:
+        return self._transport.unsent
+
+    @property
+    def held(self) -> bool:
+        return self._transport.held
 
     def _flush_nowait(self) -> bool:
         if self._unflushed:

@@ -76,9 +76,6 @@ class UvloopSocketStream(LoopSocketStream, asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=0)
 
     def data_received(self, data: bytes) -> None:
-        if self._held:
-            self._refuse_what_comes_too_soon()
-            return
         waiter = self._waiter
         if waiter is not None and not self._kept and not waiter.done():
             if len(data) >= _MUCH:

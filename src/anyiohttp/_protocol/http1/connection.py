@@ -124,8 +124,10 @@ class HTTP11Connection(HTTPConnection):
                 except ClientConnectionError as exc:
                     wire.failed(exc)
                     raise
+                if data and self.stream.unsent:
+                    wire.raise_if_unasked()
+                    sent = False
                 wire.heard(data)
-            sent = sent and not self.stream.stalled
             return self._begin_response(head, written.control, wire, sent=sent)
         except BaseException as exc:
             if wire.upload is not None:

@@ -215,6 +215,17 @@ class Wire:
             raise failure
         parser.feed(data)
 
+    def raise_if_unasked(self) -> None:
+        """Refuse what the peer has said before anything of the request went to it.
+
+        Raises:
+            ServerDisconnectedError: it has.
+        """
+        if self.stream.held:
+            failure = ServerDisconnectedError(f"{self.call.host} spoke before it was asked")
+            self.failed(failure)
+            raise failure
+
     def failed(self, failure: ClientConnectionError) -> None:
         """Note on a failure whether it came before any byte of a response."""
         if not isinstance(failure, ServerTimeoutError):
