@@ -57,6 +57,7 @@ class Upload:
         self._state = state
         self._call = call
         self._length = self._left = length
+        self._first = b""  # of the body, if it had to be looked at
         self._too_much = False  # of an answer has come than can be kept
         self._owned: anyio.CancelScope | None = None
         self._owned_ended: anyio.Event | None = None
@@ -73,19 +74,20 @@ class Upload:
         if isinstance(body, bytes):
             self._engine.send(self._state, memoryview(body)[: self._length], end=True)
             return
-        first = b""
         if body.size is not None:
             # It knows its size, so it is unlikely to keep us waiting.
             first = await self._first_chunk(body)
             if len(first) == body.size or len(first) == self._left:
                 self._engine.send(self._state, self._within_length(first), end=True)
                 return
+            self._first = first
+            del first  # it may be large, and the upload may take long
         if self._call.spawn is not None:
             self._owned = anyio.CancelScope()
             self._owned_ended = anyio.Event()
-            self._call.spawn(partial(self._run_owned, self._owned, body, first))
+            self._call.spawn(partial(self._run_owned, self._owned, body))
         else:
-            await self._beside_listener(body, first)
+            await self._beside_listener(body)
 
     async def _first_chunk(self, body: BodySource) -> bytes:
         try:
@@ -102,12 +104,12 @@ class Upload:
                 await self._owned_ended.wait()
         self._engine.stop_sending(self._state)
 
-    async def _run_owned(self, scope: anyio.CancelScope, body: BodySource, first: bytes) -> None:
+    async def _run_owned(self, scope: anyio.CancelScope, body: BodySource) -> None:
         state = self._state
         assert self._owned_ended is not None
         try:
             with scope:
-                await self._send_all(body, first)
+                await self._send_all(body)
         except Exception as exc:
             failure = failure_of_source(exc, self._call.host)
             self._engine.reset(state, Failure("", upload=failure))
@@ -116,13 +118,13 @@ class Upload:
             # If it was cancelled, so was the block, which resets the stream itself.
             self._owned_ended.set()
 
-    async def _beside_listener(self, body: BodySource, first: bytes) -> None:
+    async def _beside_listener(self, body: BodySource) -> None:
         failure: BaseException | None = None
         async with anyio.create_task_group() as tasks:
             with anyio.CancelScope() as sending:
                 tasks.start_soon(self._listen, sending)
                 try:
-                    await self._send_all(body, first)
+                    await self._send_all(body)
                 except anyio.get_cancelled_exc_class():
                     raise
                 except Exception as exc:
@@ -167,9 +169,9 @@ class Upload:
             await self._wire.wait_before(state.reader, math.inf)
         sending.cancel()
 
-    async def _send_all(self, body: BodySource, first: bytes) -> None:
+    async def _send_all(self, body: BodySource) -> None:
         state = self._state
-        chunk = first
+        chunk, self._first = self._first, b""
         while not is_to_stop(state):
             if not chunk:
                 chunk = await body.next_chunk()
