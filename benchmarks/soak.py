@@ -67,16 +67,23 @@ class Work:
 
     Args:
         site: the server.
-        session: the session that lives all the time.
+        session: the session that lives all the time, over HTTP/1.1.
+        multiplexing: another, over HTTP/2.
         context: trusts the server.
         refused: a port on which nobody listens.
     """
 
     def __init__(
-        self, site: Site, session: anyiohttp.ClientSession, context: ssl.SSLContext, refused: int
+        self,
+        site: Site,
+        session: anyiohttp.ClientSession,
+        multiplexing: anyiohttp.ClientSession,
+        context: ssl.SSLContext,
+        refused: int,
     ) -> None:
         self._site = site
         self._session = session
+        self._multiplexing = multiplexing
         self._context = context
         self._refused = f"http://127.0.0.1:{refused}/"
         self.kinds: dict[Callable[[], Awaitable[None]], int] = {
@@ -99,6 +106,10 @@ class Work:
             self.refused: 3,
             self.new_connection: 3,
             self.new_session: 2,
+            self.http2_small: 10,
+            self.http2_download: 1,
+            self.http2_upload: 1,
+            self.http2_cancelled: 5,
         }
 
     async def small(self) -> None:
@@ -213,14 +224,43 @@ class Work:
         ):
             assert await response.read() == SMALL
 
+    async def http2_small(self) -> None:
+        async with self._multiplexing.get(self._site.http2 + "/small") as response:
+            assert response.version == (2, 0)
+            assert await response.read() == SMALL
+
+    async def http2_download(self) -> None:
+        size = 0
+        async with self._multiplexing.get(self._site.http2 + "/download") as response:
+            async for piece in response.content.iter_any():
+                size += len(piece)
+        assert size == self._site.sizes["download"]
+
+    async def http2_upload(self) -> None:
+        with Path(self._site.upload).open("rb") as file:  # noqa: ASYNC230
+            async with self._multiplexing.post(self._site.http2 + "/post", data=file) as response:
+                assert int(await response.text()) > self._site.sizes["download"]
+
+    async def http2_cancelled(self) -> None:
+        path = random.choice(("/small", "/download", "/slow"))
+        with anyio.move_on_after(random.uniform(0, 0.02)):
+            async with self._multiplexing.get(self._site.http2 + path) as response:
+                await response.read()
+
 
 async def soak(site: Site, seconds: float, laps: int, name: str) -> list[Count]:
     """Work for that long; return what was counted at the end of each lap."""
     context = ssl.create_default_context(cafile=site.authority)
     connector = anyiohttp.TCPConnector(limit=LIMIT, ssl=context)
+    also_http2 = ssl.create_default_context(cafile=site.authority)
+    also_http2.set_alpn_protocols(["h2"])
+    multiplexing = anyiohttp.TCPConnector(ssl=also_http2)
     counts = []
-    async with anyiohttp.ClientSession(connector=connector) as session:
-        work = Work(site, session, context, free_ports(1)[0])
+    async with (
+        anyiohttp.ClientSession(connector=connector) as session,
+        anyiohttp.ClientSession(connector=multiplexing) as second,
+    ):
+        work = Work(site, session, second, context, free_ports(1)[0])
         done: Counter[str] = Counter()
         for lap in range(laps):
             end = time.monotonic() + seconds / laps
