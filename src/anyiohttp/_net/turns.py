@@ -2,7 +2,8 @@
 
 Knows: events, deadlines, which of them suits the event loop.
 Must not know: what the turn is for.
-Called by: the pool, for each call that has to wait for a connection.
+Called by: the pool, for each call that has to wait for a connection; HTTP/2, for each task that
+another one reads for.
 
 On asyncio a turn is a future and a shared timer (`alarms`): an event and a cancel scope round it
 cost several times as much, which counts where thousands wait.

@@ -27,6 +27,7 @@ from anyio.lowlevel import checkpoint
 
 from ..._net.call import Call
 from ..._net.deadlines import Phase, timeout_error
+from ..._net.loops import running_loop
 from ..._net.shared import (
     StreamFailed,
     flush_all,
@@ -35,6 +36,7 @@ from ..._net.shared import (
     send_what_goes,
 )
 from ..._net.streams import DeadlinePassed, NetworkStream
+from ..._net.turns import Turn, make_turn
 from .engine import Engine
 from .streams import Failure, Waiter
 
@@ -65,7 +67,7 @@ class Wire:
         self.stream = stream
         self.heard = time.monotonic()
         self._engine = engine
-        self._parked: dict[Waiter, anyio.Event] = {}
+        self._parked: dict[Waiter, Turn] = {}
         self._holder: Waiter | None = None
         self._about_to_write = False  # whoever has, or is being given, the baton writes next
         self._reading: anyio.CancelScope | None = None  # the wait for bytes, while it lasts
@@ -129,16 +131,10 @@ class Wire:
         self.queued()
         if waiter.signalled:
             return
-        event = self._parked[waiter] = anyio.Event()
-        waiter.wake = event.set
+        turn = self._parked[waiter] = make_turn(running_loop()[0])
+        waiter.wake = turn.set
         try:
-            if deadline == math.inf:
-                await event.wait()
-                return
-            with anyio.CancelScope(deadline=deadline):
-                await event.wait()
-                return
-            raise DeadlinePassed
+            await turn.wait_before(deadline)
         finally:
             waiter.wake = None
             self._parked.pop(waiter, None)
@@ -147,10 +143,10 @@ class Wire:
         """Give the baton to somebody who waits, if nobody has it."""
         if self._holder is not None:
             return
-        for waiter, event in self._parked.items():
+        for waiter, turn in self._parked.items():
             if not waiter.signalled:
                 self._about_to_write = True
-                event.set()
+                turn.set()
                 return
         self._about_to_write = False
         self.write()
