@@ -61,7 +61,10 @@ async def gather(pairs: Pairs) -> None:
 
 
 @pytest.fixture(params=[this_loop, open_stream])
-async def pairs(request: pytest.FixtureRequest, anyio_backend: object) -> AsyncIterator[Pairs]:
+async def pairs(
+    request: pytest.FixtureRequest, anyio_backend: object, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Pairs]:
+    monkeypatch.setattr("anyiohttp._net.outbox.monotonic", lambda: 0.0)  # no turn takes long
     pairs = Pairs(request.param)
     await gather(pairs)
     yield pairs
@@ -296,5 +299,25 @@ def test_the_outbox_tries_more_and_more_seldom_where_it_is_in_vain() -> None:
     assert [outbox.add(holder) for holder in holders] == [True, False, False]
     outbox.discard(holders[1])
     assert outbox.send() == 2
+    assert outbox.send() == 0
     assert [holder.sent for holder in holders] == [1, 0, 1]
     assert outbox.takes()
+
+
+def test_who_computes_is_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("anyiohttp._net.outbox.monotonic", lambda: now)
+    outbox, holders = Outbox(), [Holder() for _ in range(4)]
+    assert outbox.add(holders[0])
+    now = 0.0009
+    assert not outbox.add(holders[1])
+    assert [holder.sent for holder in holders] == [0, 0, 0, 0]
+    now = 0.0011
+    assert not outbox.add(holders[2])
+    assert [holder.sent for holder in holders] == [1, 1, 1, 0]
+    assert outbox.takes(), "a turn of a millisecond is none that takes long"
+    assert outbox.add(holders[3])
+    now = 1.0
+    assert not outbox.add(holders[0])
+    assert [holder.sent for holder in holders] == [2, 1, 1, 1]
+    assert not outbox.takes()

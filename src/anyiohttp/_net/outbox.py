@@ -9,17 +9,24 @@ one machine that costs more than all else about a small request. Tasks that each
 come to it wake it each time anew, because it has answered and sleeps again before the next one has
 got ready. When all of a turn's requests go out one after the other, it is woken once.
 
-A single task would only be held up. So where nobody else sends in the same turn, holding is tried
+A single task would only be held up, and so would those of a program that computes: its requests
+are better on their way meanwhile. So nothing is held for much longer than a millisecond while
+others send, and where nobody else sends in the same turn, or the turn takes long, holding is tried
 more and more seldom.
 """
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Protocol
 
 __all__ = ("Outbox",)
 
-#: After so many turns with a single send, at most, holding is tried again.
+#: Once something has been held for so long, the next one to send sends for all; in seconds.
+_LONG = 0.001
+#: What was held for so long had better not been held.
+_TOO_LONG = 0.004
+#: After so many sends that were not held, at most, holding is tried again.
 _MOST_PATIENT = 15
 
 
@@ -32,10 +39,11 @@ class _Holder(Protocol):
 class Outbox:
     """The streams of one event loop that hold something to send."""
 
-    __slots__ = ("_holders", "_patience", "_to_pass")
+    __slots__ = ("_holders", "_patience", "_since", "_to_pass")
 
     def __init__(self) -> None:
         self._holders: dict[_Holder, None] = {}
+        self._since = 0.0  # when the first of them came
         self._patience = 0
         self._to_pass = 0  # so many sends are not to be held
 
@@ -47,19 +55,32 @@ class Outbox:
         return True
 
     def add(self, stream: _Holder) -> bool:
-        """Note that a stream holds something; return whether it is the first one of this turn."""
-        first = not self._holders
-        self._holders[stream] = None
-        return first
+        """Note that a stream holds something; it may be sent at once.
+
+        Returns:
+            Whether it is the first one, so that `send` must be called at the end of this turn.
+        """
+        now = monotonic()
+        holders = self._holders
+        holders[stream] = None
+        if len(holders) == 1:
+            self._since = now
+            return True
+        if now - self._since > _LONG:
+            self.send()
+        return False
 
     def discard(self, stream: _Holder) -> None:
         """Note that a stream holds nothing any more."""
         self._holders.pop(stream, None)
 
     def send(self) -> int:
-        """Have all that is held sent: the turn is over. Return for how many streams."""
-        holders, self._holders = self._holders, {}
-        if len(holders) > 1:
+        """Have all that is held sent; return for how many streams."""
+        holders = self._holders
+        if not holders:
+            return 0
+        self._holders = {}
+        if len(holders) > 1 and monotonic() - self._since < _TOO_LONG:
             self._patience = 0
         else:
             self._to_pass = self._patience = min(2 * self._patience + 1, _MOST_PATIENT)
