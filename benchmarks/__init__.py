@@ -9,7 +9,7 @@ How it is measured: the CPU time, user and system, of a client process that does
 worker, is the server; it has a core of its own. Rounds go from client to client (A B C, A B C, …),
 and a ratio is the median of the rounds' ratios, so that a slow minute of the machine hits both.
 
-What this cannot show: the server is on the same machine, and who sends to it has the system wake it.
-A client that does that once for many requests (``_net/outbox.py``) saves more here than it would
-with a server at the other end of a network, where nobody is woken.
+What this cannot show: the server is on the same machine, and who sends to it has the system wake
+it. A client that does that once for many requests (``_net/outbox.py``) saves more here than it
+would with a server at the other end of a network, where nobody is woken.
 """
