@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.protocol.conversations import request
 
-from anyiohttp._protocol.base import HTTP_10
+from anyiohttp._protocol.base import HTTP_10, FieldLines, RequestHead
 from anyiohttp._protocol.http1.framing import RequestFraming
 from anyiohttp._protocol.http1.writing import LAST_CHUNK, encode_chunk, write_fields, write_head
 from anyiohttp.exceptions import InvalidRequestError
@@ -149,3 +149,22 @@ def test_chunks(data):
 
 def test_last_chunk():
     assert LAST_CHUNK == b"0\r\n\r\n"
+
+
+def test_fields_that_requests_share_are_written_once():
+    lines = FieldLines([("Accept", "*/*"), ("Connection", "close")])
+    first = write_fields(RequestHead("GET", "http", "a.test", "/", lines))
+    assert first.control == {"connection": ["close"]}
+    assert first.lines == "Accept: */*\r\nConnection: close\r\n"
+    assert write_fields(RequestHead("PUT", "http", "b.test", "/x", lines)) is first
+    other = write_fields(RequestHead("GET", "http", "a.test", "/", tuple(lines)))
+    assert other == first
+    assert other is not first
+    assert type(lines + (("Via", "x"),)) is tuple, "what is added makes them one request's own"
+
+
+def test_fields_that_must_not_be_sent_are_refused_each_time():
+    lines = FieldLines([("X", "a\nb")])
+    for _ in range(2):
+        with pytest.raises(InvalidRequestError):
+            write_fields(RequestHead("GET", "http", "a.test", "/", lines))

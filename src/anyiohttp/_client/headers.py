@@ -16,6 +16,7 @@ from multidict import CIMultiDict, MultiDict, getversion, istr
 
 from .._message.codings import accept_encoding
 from .._message.payloads import Payload
+from .._protocol.base import FieldLines
 from .._version import __version__
 from ..typedefs import LooseHeaders
 
@@ -42,12 +43,11 @@ class SharedFields(NamedTuple):
 
     Attributes:
         headers: never changed; who wants to change them takes a copy.
-        lines: the same, in order. It is the same object each time, so that a connection need not
-            look at it anew.
+        lines: the same, in order; what is made of them to be sent is kept with them.
     """
 
     headers: CIMultiDict[str]
-    lines: tuple[tuple[str, str], ...]
+    lines: FieldLines
 
 
 class DefaultHeaders:
@@ -91,7 +91,7 @@ class DefaultHeaders:
                 fields.setdefault(_CONTENT_TYPE, content_type)
             if len(self._plain) >= _MOST_SHARED:
                 self._plain.clear()
-            shared = self._plain[content_type] = SharedFields(fields, tuple(fields.items()))
+            shared = self._plain[content_type] = SharedFields(fields, FieldLines(fields.items()))
         return shared
 
     def merged(

@@ -28,6 +28,7 @@ __all__ = (
     "Body",
     "BodySource",
     "Exchange",
+    "FieldLines",
     "HTTPConnection",
     "HttpVersion",
     "InMemory",
@@ -51,6 +52,17 @@ HTTP_20 = HttpVersion(2, 0)
 
 #: Header fields as they stood on the wire, in order.
 RawHeaders = Sequence[tuple[bytes, bytes]]
+
+
+class FieldLines(tuple[tuple[str, str], ...]):
+    """A request's header fields in order, where many requests have them in common.
+
+    Attributes:
+        written: what a version of HTTP has made of them for the last request; its own, and there to
+            be looked at before they are written once more.
+    """
+
+    written: object = None
 
 
 class BodySource(Protocol):

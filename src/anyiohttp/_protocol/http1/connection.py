@@ -40,7 +40,7 @@ from .owned_upload import OwnedUpload
 from .parsing import ResponseParser
 from .upload import BytesSource, Upload
 from .wire import Wire
-from .writing import LAST_CHUNK, WrittenFields, encode_chunk, write_fields, write_head
+from .writing import LAST_CHUNK, encode_chunk, write_fields, write_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,6 @@ class HTTP11Connection(HTTPConnection):
     def __init__(self, stream: NetworkStream) -> None:
         self.stream = stream
         self.on_change: Callable[[HTTPConnection], None] | None = None
-        self._written: WrittenFields | None = None  # the last request's
 
     def __repr__(self) -> str:
         state = "closed" if not self.capacity else "busy" if self.in_flight else "idle"
@@ -97,7 +96,7 @@ class HTTP11Connection(HTTPConnection):
         try:
             if not body and body is not None and isinstance(body, bytes):
                 body = None
-            self._written = written = write_fields(head, self._written)
+            written = write_fields(head)
             size = 0 if body is None else _size(body)
             framing = request_framing(head, written.control, size, has_body=body is not None)
             opening = write_head(head, written, framing)

@@ -12,12 +12,11 @@ which may be a credential.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from ...exceptions import InvalidRequestError
-from ..base import HTTP_11, RequestHead
+from ..base import HTTP_11, FieldLines, RequestHead
 from .framing import Control, RequestFraming, request_control
 
 __all__ = ("LAST_CHUNK", "WrittenFields", "encode_chunk", "write_fields", "write_head")
@@ -39,32 +38,33 @@ class WrittenFields(NamedTuple):
     """Header fields, checked and written.
 
     Attributes:
-        fields: what they were made from.
         control: those that decide how the request is sent.
         lines: with CRLF after each.
     """
 
-    fields: Sequence[tuple[str, str]]
     control: Control
     lines: str
 
 
-def write_fields(head: RequestHead, before: WrittenFields | None = None) -> WrittenFields:
-    """Return a request's fields as they go out.
-
-    Args:
-        head: the request.
-        before: what was returned for another request on the connection. Requests of one session
-            mostly have their fields in common: the same tuple need not be looked at again.
+def write_fields(head: RequestHead) -> WrittenFields:
+    """Return a request's fields as they go out; those that requests share are written once.
 
     Raises:
         InvalidRequestError: one of them must not be sent.
     """
     fields = head.headers
-    if before is not None and fields is before.fields and type(fields) is tuple:
-        return before
+    if type(fields) is FieldLines:
+        before = fields.written
+        if type(before) is WrittenFields:
+            return before
+        fields.written = written = _written(head)
+        return written
+    return _written(head)
+
+
+def _written(head: RequestHead) -> WrittenFields:
     lines = []
-    for name, value in fields:
+    for name, value in head.headers:
         if not _is_token(name):
             raise InvalidRequestError(f"invalid header name {name!r}")
         if not isinstance(value, str):
@@ -75,7 +75,7 @@ def write_fields(head: RequestHead, before: WrittenFields | None = None) -> Writ
         if not value.isprintable() and _CONTROLS.search(value):
             raise InvalidRequestError(f"the value of header {name!r} has a control character")
         lines.append(f"{name}: {value}\r\n")
-    return WrittenFields(fields, request_control(head), "".join(lines))
+    return WrittenFields(request_control(head), "".join(lines))
 
 
 def write_head(head: RequestHead, written: WrittenFields, framing: RequestFraming) -> bytes:
@@ -92,7 +92,7 @@ def write_head(head: RequestHead, written: WrittenFields, framing: RequestFramin
     Raises:
         InvalidRequestError: a part of it must not be sent.
     """
-    _, control, fields = written
+    control, fields = written
     version = head.version
     text = f"{_request_target(head)} HTTP/{version[0]}.{version[1]}\r\n"
     hosts = control.get("host")
