@@ -160,7 +160,9 @@ def test_fields_that_requests_share_are_written_once():
     other = write_fields(RequestHead("GET", "http", "a.test", "/", tuple(lines)))
     assert other == first
     assert other is not first
-    assert type(lines + (("Via", "x"),)) is tuple, "what is added makes them one request's own"
+    extended = lines
+    extended += (("Via", "x"),)
+    assert type(extended) is tuple, "what is added makes them one request's own"
 
 
 def test_fields_that_must_not_be_sent_are_refused_each_time():
