@@ -33,6 +33,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import PurePath
 from typing import IO, Any, TypeGuard, TypeVar
@@ -305,10 +306,14 @@ class IOBasePayload(Payload):
         # A thread that this task could not wait for may fill it long after: it is nobody's then.
         self._memory = None
         block = memory.getbuffer()
-        count = await to_thread.run_sync(self._shared.use, partial(self._read_into, block))
-        full = count == len(block)
-        block.release()  # the worker thread may have it still
-        if full:
+        size = len(block)
+        try:
+            count = await to_thread.run_sync(self._shared.use, partial(self._read_into, block))
+        finally:
+            # Memory must not be collected before its views: it may be in one cycle with them.
+            with suppress(BufferError):  # the thread fills it still, and lets go of it then
+                block.release()
+        if count == size:
             self._memory = memory
         else:
             memory.truncate(count)
@@ -336,8 +341,9 @@ class IOBasePayload(Payload):
 
     def _read_into(self, block: memoryview, file: Any) -> int:
         """Read the next block into memory; runs in a worker thread."""
-        self._begin(file)
-        count = self._source(file).readinto(block)
+        with block:
+            self._begin(file)
+            count = self._source(file).readinto(block)
         if not isinstance(count, int):
             raise InvalidBodyError(f"readinto() of the file given as a body gave {count!r}")
         return count
