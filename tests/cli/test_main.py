@@ -226,6 +226,30 @@ def test_completion(
     assert {line.partition(",")[2] for line in capsys.readouterr().out.split()} == offered
 
 
+#: Presses Ctrl-C while the package is being loaded.
+_INTERRUPTED_LOADING = """\
+import signal, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {name!r}:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+from _anyiohttp_command import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("name", ["anyiohttp", "anyiohttp._client.session", "anyiohttp.cli.main"])
+def test_ctrl_c_while_it_is_loaded(name: str) -> None:
+    code = _INTERRUPTED_LOADING.format(name=name)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (ExitCode.INTERRUPTED, b"", b"")
+
+
 def test_as_a_console_script() -> None:
     assert PROGRAM[0] == sys.executable
     script = shutil.which("anyiohttp", path=str(sys.prefix) + "/bin")

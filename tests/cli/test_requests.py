@@ -9,6 +9,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -124,6 +125,34 @@ def test_to_what_is_no_file(server: LoopbackServer, tmp_path: Path) -> None:
         os.close(reader)
     assert pipe.is_fifo()
     assert [*tmp_path.iterdir()] == [pipe]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+def test_to_a_pipe_whose_reader_comes_late(
+    server: LoopbackServer, tmp_path: Path, backend: str
+) -> None:
+    """What does not fit into the pipe at once goes there all the same."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    url = str(server.url / "stream/300000")
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_bytes)  # it waits for a writer, as the writer does for it
+        assert main(["get", url, "-o", str(pipe), "--backend", backend]) == 0
+        assert read.result() == pattern(300_000)
+
+
+def test_to_a_pipe_whose_reader_goes(server: LoopbackServer, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def read() -> bytes:
+        with pipe.open("rb", buffering=0) as file:
+            return file.read(5)
+
+    with ThreadPoolExecutor(1) as pool:
+        heard = pool.submit(read)
+        assert main(["get", str(server.url / "endless"), "-o", str(pipe)]) == ExitCode.PIPE
+        assert heard.result() == b"line\n"
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,23 @@ def test_ctrl_c_while_nobody_reads(server: LoopbackServer, backend: str) -> None
         assert program.stderr.read() == b"anyiohttp: interrupted\n"
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+def test_ctrl_c_while_nobody_opens_a_pipe(
+    server: LoopbackServer, tmp_path: Path, backend: str
+) -> None:
+    """It waits for a reader, as every program does, and can be told not to."""
+    os.mkfifo(tmp_path / "pipe")
+    url = str(server.url / "stream/1000")
+    command = [*PROGRAM, "get", url, "-v", "-o", str(tmp_path / "pipe"), "--backend", backend]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as program:
+        assert program.stderr is not None
+        while program.stderr.readline().strip() != b"<":
+            pass  # of the answer's head, which is told before its body is written
+        program.send_signal(signal.SIGINT)
+        assert program.wait(timeout=60) == ExitCode.INTERRUPTED
+        assert program.stderr.read() == b"anyiohttp: interrupted\n"
+
+
 def _wait_until_full(pipe: int) -> None:
     """Wait until no more comes into a pipe that nobody reads."""
     deadline = time.monotonic() + 60

@@ -2,7 +2,7 @@
 
 Knows: whether click and rich are installed.
 Must not know: the commands.
-Called by: the console script ``anyiohttp`` and ``python -m anyiohttp``.
+Called by: the console script ``anyiohttp`` (by `_anyiohttp_command`) and ``python -m anyiohttp``.
 """
 
 from __future__ import annotations

@@ -8,14 +8,10 @@ Called by: `request_command`.
 from __future__ import annotations
 
 import codecs
-import stat
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
-from typing import Literal, NoReturn
-
-import anyio
+from typing import NoReturn
 
 from .. import (
     ClientHandlerType,
@@ -30,6 +26,7 @@ from .exit_codes import ExitCode, exit_code_of_status
 from .formatting import is_json, is_text, is_utf8, plural, pretty_json, size
 from .output import Screen
 from .plan import RequestPlan
+from .saving import save
 from .sessions import open_session
 from .timeline import Phase
 from .watching import Watch
@@ -37,7 +34,6 @@ from .wire import request_lines, response_lines
 
 __all__ = ("Shown", "print_request", "send")
 
-_BLOCK = 64 * 1024
 #: JSON that is longer is written as it comes: indenting needs all of it.
 _MAX_PRETTY = 2 * 1024 * 1024
 #: A request's body that is longer is only named by ``--verbose``.
@@ -199,7 +195,7 @@ async def _show(response: ClientResponse, screen: Screen, shown: Shown) -> None:
     elif not response.ok and not shown.verbose and not shown.ignore_status:
         screen.tell(f"{response.status} {response.reason or ''}".rstrip(), "red")
     if shown.output is not None:
-        saved = await _save(response, shown.output)
+        saved = await save(response, shown.output)
         if screen.err_on_terminal or shown.verbose:
             hops = f" after {plural(len(response.history), 'redirect')}" * bool(response.history)
             screen.tell(f"{size(saved)} from {response.url}{hops} in {shown.output}")
@@ -260,37 +256,3 @@ def _charset(response: ClientResponse) -> str:
     except LookupError:
         return "utf-8"
     return name
-
-
-async def _save(response: ClientResponse, output: Path) -> int:
-    """Write the body to a file, which appears under its name when it is complete.
-
-    A file that is replaced passes its permissions on. What is no file (``/dev/null``, a named pipe)
-    is written to.
-    """
-    target = await anyio.Path(output).resolve()  # a link stays one
-    before = (await target.stat()).st_mode if await target.exists() else None
-    if before is not None and not stat.S_ISREG(before):
-        return await _write_to(response, target, "wb")
-    # Of a name that nobody else uses, least of all a download that is to be gone on with.
-    partial = target.with_name(f".{target.name[:50]}.{token_hex(4)}")
-    try:
-        total = await _write_to(response, partial, "xb", before)
-        await partial.replace(target)
-    except BaseException:
-        with anyio.CancelScope(shield=True):
-            await partial.unlink(missing_ok=True)
-        raise
-    return total
-
-
-async def _write_to(
-    response: ClientResponse, path: anyio.Path, mode: Literal["wb", "xb"], before: int | None = None
-) -> int:
-    total = 0
-    async with await path.open(mode) as file:
-        if before is not None:
-            await path.chmod(stat.S_IMODE(before))
-        async for data in response.content.iter_chunked(_BLOCK):
-            total += await file.write(data)
-    return total
