@@ -406,6 +406,35 @@ async def test_all_was_there_but_the_name(tmp_path: Path, known: bool) -> None:
     assert (tmp_path / "file").stat().st_mtime == MODIFIED_AT
 
 
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("named", ["the file", "its directory"])
+async def test_a_link_stays_one(tmp_path: Path, there: bool, named: str) -> None:
+    """What it leads to is written, as by curl; the part is beside that."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "here").mkdir()
+    target, link = tmp_path / "disk" / "large", tmp_path / "here" / "file.bin"
+    link.symlink_to("../disk/large")
+    if there:
+        target.write_text("the old one")
+    async with Stage(Origin(DATA)) as stage:
+        to = link if named == "the file" else link.parent
+        result = await stage.session.download(stage.url, to)
+        assert result.path == target
+        with pytest.raises(DownloadFileError, match="there already"):
+            await stage.session.download(stage.url, to, overwrite=False)
+    assert link.is_symlink()
+    assert target.read_bytes() == DATA
+    assert (names(link.parent), names(target.parent)) == (["file.bin"], ["large"])
+
+
+async def test_links_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "file").symlink_to("file")
+    async with Stage(Origin(DATA)) as stage:
+        with pytest.raises(DownloadFileError, match=r"cannot look at it: .*symbolic link"):
+            await stage.session.download(stage.url, tmp_path / "file")
+    assert names(tmp_path) == ["file"]
+
+
 # --- what is not what it should be ---
 
 

@@ -24,7 +24,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from .. import ClientSession
 from ..exceptions import DownloadFileError
 from ..typedefs import PathLike, StrOrURL
-from .files import told
+from .file_errors import told
 from .items import DownloadItem, DownloadOutcome, ItemQueue
 from .options import DownloadKwargs, job_from
 from .rates import RateLimit

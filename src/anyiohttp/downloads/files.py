@@ -1,7 +1,7 @@
 """The part file and its journal: everything that blocks. Called in worker threads.
 
-Knows: the file system: locks, preallocation, writing at offsets, syncing, atomic renaming; hashes.
-Must not know: HTTP, event loops.
+Knows: what is written, hashed, noted and synced in which order, and renamed at the end.
+Must not know: HTTP, event loops, how the system does it (``disk``).
 Called by: ``writing``, ``task``.
 
 Beside ``name`` there are ``name.part``, as large as the whole from the beginning, and
@@ -17,27 +17,33 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..exceptions import DownloadFileError
 from .digests import Hash
+from .disk import (
+    begin_sync,
+    boot_id,
+    lock,
+    preallocate,
+    read_at,
+    rename_new,
+    sync_directory,
+    write_at,
+)
+from .file_errors import told
 from .journal import Identity, JournalWriter, Recorded, decode
 from .naming import JOURNAL_SUFFIX, PART_SUFFIX
 
-if sys.platform != "win32":
-    import fcntl
-
-__all__ = ("Block", "PartFile", "file_error", "in_the_way", "told")
+__all__ = ("Block", "PartFile")
 
 #: So many records are kept before the journal is written anew, with ranges joined.
 _MAX_LINES = 4096
 _MAX_JOURNAL = 1024 * 1024
 _READ = 1024 * 1024
-#: The kernel takes no more pieces at a time.
-_MAX_PIECES = 512
 _FLAGS = (
     os.O_RDWR
     | os.O_CREAT
@@ -45,18 +51,6 @@ _FLAGS = (
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_BINARY", 0)
 )
-_HINTS = {
-    errno.ENOSPC: "make room and start again",
-    errno.EDQUOT: "make room and start again",
-    errno.EFBIG: "the file system or a limit (ulimit -f) allows no file of this size",
-    errno.EACCES: "choose a directory that may be written",
-    errno.EPERM: "choose a directory that may be written",
-    errno.EROFS: "choose a directory that may be written",
-    errno.ENOENT: "make the directory first",
-    errno.ENOTDIR: "make the directory first",
-    errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ELOOP: "it is a symbolic link: move it away",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +94,7 @@ class PartFile:
         self.recorded: Recorded | None = None
         self.hashes: dict[str, Hash] = {}
         self._writer = JournalWriter()
-        self._boot = _boot_id()
+        self._boot = boot_id()
         self._sync_every = sync_every
         self._synced_at = time.monotonic()
         self._lock = threading.Lock()
@@ -137,7 +131,7 @@ class PartFile:
         while True:
             file = os.open(self.part, _FLAGS, 0o666)
             try:
-                _lock(file)
+                lock(file)
                 # Whoever had it before may have renamed it in this moment.
                 with suppress(FileNotFoundError):
                     if os.path.samestat(os.fstat(file), self.part.stat()):
@@ -180,7 +174,7 @@ class PartFile:
             os.ftruncate(self._file, 0)
             self._rewrite_journal()
             if identity.size:
-                _preallocate(self._file, identity.size)
+                preallocate(self._file, identity.size)
 
     def resume(self, identity: Identity) -> None:
         """Go on with what is there.
@@ -212,8 +206,8 @@ class PartFile:
             lines = []
             try:
                 for block in blocks:
-                    _write_at(self._file, block.offset, block.pieces)
-                    _begin_sync(self._file, block.offset, block.size)
+                    write_at(self._file, block.offset, block.pieces)
+                    begin_sync(self._file, block.offset, block.size)
                     end = block.offset + block.size
                     self.recorded.written.add(block.offset, end)
                     lines.append(self._writer.wrote(block.offset, end))
@@ -280,7 +274,7 @@ class PartFile:
             running = self.hashes.setdefault(algorithm, Hash(algorithm))
             stop = min(end, running.position + limit)
             while running.position < stop:
-                data = _read_at(self._file, running.position, min(_READ, stop - running.position))
+                data = read_at(self._file, running.position, min(_READ, stop - running.position))
                 if not data:
                     raise DownloadFileError(errno.EIO, "it has become shorter", str(self.part))
                 running.update(running.position, [data])
@@ -310,10 +304,10 @@ class PartFile:
             if overwrite:
                 self.part.replace(self.target)
             else:
-                _rename_new(self.part, self.target)
+                rename_new(self.part, self.target)
             with suppress(FileNotFoundError):
                 self.journal.unlink()
-            _sync_directory(self.target.parent)
+            sync_directory(self.target.parent)
 
     def discard(self) -> None:
         """Delete what is there."""
@@ -364,32 +358,6 @@ class PartFile:
         return DownloadFileError(errno.EBADF, "the download has ended", str(self.part))
 
 
-@contextmanager
-def told(doing: str, path: Path) -> Iterator[None]:
-    """Turn what the system says of a file into an error that says what was tried and what to do."""
-    try:
-        yield
-    except DownloadFileError:
-        raise
-    except OSError as exc:
-        raise file_error(exc, doing, path) from exc
-
-
-def in_the_way(path: Path) -> DownloadFileError:
-    """Make the error for a file that is there and is not to be replaced."""
-    return DownloadFileError(
-        errno.EEXIST, "a file of this name is there already; overwrite= replaces it", str(path)
-    )
-
-
-def file_error(exc: OSError, doing: str, path: Path) -> DownloadFileError:
-    """Make the error for what the system said."""
-    number = exc.errno or errno.EIO
-    text = f"cannot {doing} it: {exc.strerror or exc}"
-    hint = _HINTS.get(number)
-    return DownloadFileError(number, f"{text}; {hint}" if hint else text, str(path))
-
-
 def _check_target(target: Path) -> None:
     """Refuse to put a file in the place of a device (``/dev/null``) or a directory."""
     with suppress(FileNotFoundError):
@@ -406,95 +374,3 @@ def _check_owner(file: int, path: Path) -> None:
         raise DownloadFileError(
             errno.EPERM, "it belongs to another user: move it away", os.fspath(path)
         )
-
-
-def _boot_id() -> str:
-    """Return what tells this start of the machine from all others; ``""`` if nothing does."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        return ""
-
-
-def _lock(file: int) -> None:
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise
-        except OSError as exc:  # a file system without locks
-            if exc.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
-                raise
-
-
-def _preallocate(file: int, size: int) -> None:
-    if hasattr(os, "posix_fallocate"):
-        try:
-            os.posix_fallocate(file, 0, size)
-        except OSError as exc:
-            if exc.errno not in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
-                raise
-        else:
-            return
-    os.ftruncate(file, size)
-
-
-def _begin_sync(file: int, offset: int, size: int) -> None:
-    """Have the system begin to bring what was written to the disk, so that `sync` waits less.
-
-    Of pages that are not on the disk yet, this advice only starts the writing (Linux).
-    """
-    if sys.platform == "linux":
-        with suppress(OSError):  # a pipe, or a file system that does not know it
-            os.posix_fadvise(file, offset, size, os.POSIX_FADV_DONTNEED)
-
-
-def _write_at(file: int, offset: int, pieces: Sequence[bytes]) -> None:
-    for first in range(0, len(pieces), _MAX_PIECES):
-        some = pieces[first : first + _MAX_PIECES]
-        size = sum(map(len, some))
-        done = _write_some(file, offset, some)
-        if done < size:  # rare: a signal, or a disk that is nearly full
-            rest = memoryview(b"".join(some))[done:]
-            while rest:
-                rest = rest[_write_some(file, offset + size - len(rest), [rest]) :]
-        offset += size
-
-
-def _write_some(file: int, offset: int, pieces: Sequence[bytes | memoryview]) -> int:
-    if hasattr(os, "pwritev"):
-        return os.pwritev(file, pieces, offset)
-    os.lseek(file, offset, os.SEEK_SET)
-    return os.write(file, b"".join(pieces))
-
-
-def _read_at(file: int, offset: int, count: int) -> bytes:
-    if hasattr(os, "pread"):
-        return os.pread(file, count, offset)
-    os.lseek(file, offset, os.SEEK_SET)
-    return os.read(file, count)
-
-
-def _rename_new(part: Path, target: Path) -> None:
-    """Rename, unless there is such a file already."""
-    try:
-        os.link(part, target)
-    except FileExistsError:
-        raise in_the_way(target) from None
-    except OSError:  # no links here
-        if target.exists():
-            raise in_the_way(target) from None
-        part.replace(target)
-    else:
-        part.unlink()
-
-
-def _sync_directory(path: Path) -> None:
-    if sys.platform == "win32":
-        return
-    with suppress(OSError):  # some file systems have nothing to sync here
-        file = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-        try:
-            os.fsync(file)
-        finally:
-            os.close(file)

@@ -13,7 +13,9 @@ from pathlib import Path
 import anyio
 from anyio import to_thread
 
-from .files import PartFile, in_the_way, told
+from .disk import behind_links
+from .file_errors import in_the_way, told
+from .files import PartFile
 from .naming import safe_name, url_name
 from .options import Job
 from .requests import Opened
@@ -70,10 +72,10 @@ class Place:
         return self._job.path / (_server_name(opened) or url_name(self._job.urls[0]))
 
     async def _open(self, target: Path, *, overwrite: bool) -> None:
-        if not overwrite:
-            with told("look at", target):
-                if await anyio.Path(target).exists():
-                    raise in_the_way(target)
+        with told("look at", target):
+            target = await to_thread.run_sync(behind_links, target)  # a link stays one
+            if not overwrite and await anyio.Path(target).exists():
+                raise in_the_way(target)
         if self._claim is not None:
             self._claim(target)
         self.overwrite = overwrite

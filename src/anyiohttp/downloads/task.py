@@ -26,7 +26,7 @@ from ..exceptions import (
     DownloadMismatchError,
 )
 from .digests import Digest, digests_of_whole, strongest
-from .files import told
+from .file_errors import told
 from .journal import Identity, Recorded
 from .options import Job
 from .outcomes import DownloadResult, Restart
