@@ -15,6 +15,7 @@ from tests.downloads.origin import content
 from anyiohttp import DownloadFileError
 from anyiohttp.downloads import files
 from anyiohttp.downloads.digests import Hash
+from anyiohttp.downloads.disk import behind_links
 from anyiohttp.downloads.files import Block, PartFile
 from anyiohttp.downloads.journal import Identity
 
@@ -243,6 +244,22 @@ def test_where_nothing_can_be_written(tmp_path: Path, path: str, number: int, hi
     assert caught.value.errno in (number, errno.EPERM, errno.EROFS)
     assert caught.value.filename == str(tmp_path / path) + ".part"
     assert isinstance(caught.value, OSError)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no such owners there")
+def test_a_link_that_a_stranger_has_put_into_a_directory_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = tmp_path / "file"
+    link.symlink_to("precious")
+    tmp_path.chmod(0o1777)
+    assert behind_links(link) == tmp_path / "precious"
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(DownloadFileError, match="the link belongs to another user") as caught:
+        behind_links(link)
+    assert caught.value.filename == str(link)
+    tmp_path.chmod(0o755)
+    assert behind_links(link) == tmp_path / "precious"
 
 
 def test_a_directory_in_the_way_of_the_name(tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ..exceptions import DownloadFileError
 from .file_errors import in_the_way
 
 if sys.platform != "win32":
@@ -39,11 +41,18 @@ def behind_links(path: Path) -> Path:
     """Return the file that is meant by a path; it need not be there.
 
     Raises:
-        OSError: links go in circles, or the system does not follow this one: a stranger has put it
-            into a directory that all may write.
+        OSError: links go in circles.
+        DownloadFileError: another user has put the link into a directory that all may write, which
+            not every system refuses by itself.
     """
     if not path.is_symlink():
         return path
+    if hasattr(os, "geteuid") and path.lstat().st_uid != os.geteuid():
+        mode = path.parent.stat().st_mode
+        if mode & stat.S_ISVTX and mode & stat.S_IWOTH:
+            raise DownloadFileError(
+                errno.EACCES, "the link belongs to another user: move it away", os.fspath(path)
+            )
     with suppress(FileNotFoundError):
         path.stat()
     return Path(os.path.realpath(path))
