@@ -267,7 +267,7 @@ class Pool:
 
     async def _wait(self, waiter: _Waiter, call: Call) -> _Outcome:
         turn = make_turn(call.loop)
-        waiter.wake = turn.set
+        waiter.turn = turn
         try:
             if call.observer is not None:
                 await call.observer.notify("connection_queued_start")
@@ -334,8 +334,8 @@ class Pool:
             if isinstance(waiter.outcome, Grant):
                 waiter.outcome.connection.reserve()
         for waiter in todo.served:
-            assert waiter.wake is not None
-            waiter.wake()
+            assert waiter.turn is not None
+            waiter.turn.set()
         for connection in todo.close:
             _abort(connection)
 

@@ -11,7 +11,7 @@ import heapq
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 __all__ = (
     "C",
@@ -68,21 +68,29 @@ class Slot(Generic[K, C]):
         self.open = True
 
 
+class Turn(Protocol):
+    """What a waiter's task waits for."""
+
+    def set(self) -> None:
+        """Let it go on."""
+        ...
+
+
 class Waiter(Generic[K, C]):
     """Somebody who waits.
 
     Attributes:
         outcome: what it was served with; ``None`` while it waits.
-        wake: called by the pool's shell when the outcome is set; the state never calls it.
+        turn: set by the pool's shell when the outcome is there; the state never touches it.
     """
 
-    __slots__ = ("lane", "number", "outcome", "wake")
+    __slots__ = ("lane", "number", "outcome", "turn")
 
     def __init__(self, lane: Lane[K, C], number: int) -> None:
         self.lane = lane
         self.number = number
         self.outcome: Grant[C] | Dial[K, C] | Closed | None = None
-        self.wake: Callable[[], None] | None = None
+        self.turn: Turn | None = None
 
 
 class Made(Generic[C]):

@@ -149,7 +149,10 @@ class PoolState(Generic[K, C]):
     def acquire(
         self, key: K, loop: Hashable, now: float
     ) -> tuple[Grant[C] | Dial[K, C] | Waiter[K, C] | Closed, Todo[K, C] | None]:
-        """Ask for a place on a connection of ``key`` that belongs to the event loop ``loop``."""
+        """Ask for a place on a connection of ``key`` that belongs to the event loop ``loop``.
+
+        Whoever has to wait gets nothing else to hold if nothing is to be done: thousands may wait.
+        """
         warm = self.warm(key, loop, now)
         if warm is not None:
             return Grant(self.take(warm)), None
@@ -165,7 +168,7 @@ class PoolState(Generic[K, C]):
             return Grant(self.take(next(reversed(lane.free)))), todo
         if lane.scout is None and self._make_room(lane.group, todo):
             return self._open(lane), todo
-        return self._queue.append(lane), todo
+        return self._queue.append(lane), todo if todo.close or todo.served else None
 
     def cancel(self, waiter: Waiter[K, C], now: float) -> Todo[K, C]:
         """Note that ``waiter`` has gone: it leaves the queue, or its leave to dial goes on.
