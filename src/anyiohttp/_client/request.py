@@ -46,6 +46,7 @@ __all__ = (
 _EXPECT = istr("Expect")
 #: What depends on the body, and is the protocol's to say.
 _FRAMING = (istr("Content-Length"), istr("Transfer-Encoding"))
+_NONE_SKIPPED: frozenset[str] = frozenset()  # one for all requests
 
 #: Header fields as they go out.
 Lines = tuple[tuple[str, str], ...]
@@ -267,7 +268,7 @@ class ClientRequest:
         self.absolute = False
         self.route: ProxyRoute | None = None
         self.proxy_headers: CIMultiDict[str] | None = None
-        self.skipped: frozenset[str] = frozenset()
+        self.skipped = _NONE_SKIPPED
         self.replaced: tuple[Payload, ...] = ()
         self.reused_connection = False
         self.trace: RequestTrace | None = None

@@ -205,10 +205,10 @@ class Group(Generic[K, C]):
     """All that counts against one ``limit_per_host``; ``limit`` 0 is none.
 
     Attributes:
-        heads: those who wait longest in their lanes, and could be served with a slot.
+        changed: lanes whose first waiter, or whether a slot could serve it, may be another now.
     """
 
-    __slots__ = ("heads", "idle", "lanes", "limit", "name", "slots")
+    __slots__ = ("_heads", "changed", "idle", "lanes", "limit", "name", "slots")
 
     def __init__(self, name: Hashable, limit: int) -> None:
         self.name = name
@@ -216,7 +216,9 @@ class Group(Generic[K, C]):
         self.lanes = 0
         self.slots = 0
         self.idle: OrderedDict[Slot[K, C], None] = OrderedDict()
-        self.heads: Heads[K, C] = Heads(_leads)
+        self.changed: dict[Lane[K, C], None] = {}
+        # Those who wait longest in their lanes, and could be served with a slot.
+        self._heads: Heads[K, C] = Heads(_leads)
 
     @property
     def full(self) -> bool:
@@ -226,7 +228,12 @@ class Group(Generic[K, C]):
     @property
     def first(self) -> Waiter[K, C] | None:
         """Who has waited longest of those that a slot could serve."""
-        return self.heads.first
+        for lane in self.changed:
+            waiter = lane.first
+            if waiter is not None and lane.scout is None:
+                self._heads.note(waiter)
+        self.changed.clear()
+        return self._heads.first
 
     def check_invariants(self, idle: set[Slot[K, C]]) -> None:
         """Assert all that must be true of it between two calls of the state; for tests."""

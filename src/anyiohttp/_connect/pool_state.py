@@ -52,8 +52,9 @@ They stand in the order in which they became idle, so that only the first ones n
 and none before the first one's time; there is no timer. Those of another event loop than the one
 that asks are of no use and end too.
 
-Most often a free connection is there and nobody waits. `warm` and the first lines of `changed` are
-what is left of the rules then; ``None`` says that nothing is to be done.
+Most often a free connection is there and nobody waits, or all wait for the same. `warm` and the
+first lines of `acquire` and `changed` are what is left of the rules then; ``None`` says that nothing
+is to be done.
 
 All operations take constant time, amortised, whatever the number of connections and waiters; with
 calls waiting, choosing takes the logarithm of the number of lanes and groups.
@@ -149,13 +150,13 @@ class PoolState(Generic[K, C]):
     def acquire(
         self, key: K, loop: Hashable, now: float
     ) -> tuple[Grant[C] | Dial[K, C] | Waiter[K, C] | Closed, Todo[K, C] | None]:
-        """Ask for a place on a connection of ``key`` that belongs to the event loop ``loop``.
-
-        Whoever has to wait gets nothing else to hold if nothing is to be done: thousands may wait.
-        """
-        warm = self.warm(key, loop, now)
-        if warm is not None:
-            return Grant(self.take(warm)), None
+        """Ask for a place on a connection of ``key`` that belongs to the event loop ``loop``."""
+        if now < self._next_end and loop is self._loop:
+            lane = self._lanes.find(key, loop)
+            if lane is not None and lane.free:
+                return Grant(self.take(next(reversed(lane.free)))), None
+            if lane is not None and lane.waiters:
+                return self._queue.append(lane), None  # what could serve it would have served them
         todo: Todo[K, C] = Todo()
         if self.closed:
             return Closed(), todo
@@ -168,7 +169,7 @@ class PoolState(Generic[K, C]):
             return Grant(self.take(next(reversed(lane.free)))), todo
         if lane.scout is None and self._make_room(lane.group, todo):
             return self._open(lane), todo
-        return self._queue.append(lane), todo if todo.close or todo.served else None
+        return self._queue.append(lane), todo
 
     def cancel(self, waiter: Waiter[K, C], now: float) -> Todo[K, C]:
         """Note that ``waiter`` has gone: it leaves the queue, or its leave to dial goes on.
@@ -247,17 +248,25 @@ class PoolState(Generic[K, C]):
         slot = self._live.get(connection)
         if slot is None:
             return None
-        may_rest = slot.taken and slot.lane.loop is self._loop and not self.force_close
-        scouting = slot.lane.scout is slot
-        if may_rest and not scouting and free > 0 and not taken and not self._queue.length:
-            slot.free, slot.taken = free, 0
-            self._enter_idle(slot, now)
-            if now < self._next_end:
-                return None
-        todo: Todo[K, C] = Todo()
+        lane = slot.lane
+        may_rest = slot.taken and lane.loop is self._loop and not self.force_close
+        scouting = lane.scout is slot
+        if may_rest and not scouting and free > 0 and not taken:
+            if not self._queue.length:
+                slot.free, slot.taken = free, 0
+                self._enter_idle(slot, now)
+                if now < self._next_end:
+                    return None
+            elif free == 1 and len(lane.waiters) == self._queue.length and now < self._next_end:
+                # All who wait, wait for this: it is handed on.
+                slot.free, slot.taken = 0, 1
+                todo: Todo[K, C] = Todo()
+                self._serve(next(iter(lane.waiters)), Grant(connection), todo)
+                return todo
+        todo = Todo()
         self._update(slot, free, taken, now, todo)
         if scouting and settled:
-            self._end_scouting(slot.lane, slot, todo)
+            self._end_scouting(lane, slot, todo)
         return todo
 
     def unusable(
@@ -320,7 +329,8 @@ class PoolState(Generic[K, C]):
         while slot.free:
             waiter = lane.first
             if not slot.taken:
-                rival = self._oldest_in_need_of_room(slot)
+                at_limit = 0 < self.limit <= self._slots
+                rival = self._queue.oldest_in_need_of_room(lane, at_limit)
                 if rival is not None and (waiter is None or rival.number < waiter.number):
                     self._drop(slot, todo)
                     self._open_slots(todo)
@@ -336,18 +346,6 @@ class PoolState(Generic[K, C]):
             if waiter is None:
                 return
             self._serve(waiter, self._open(waiter.lane), todo)
-
-    def _oldest_in_need_of_room(self, idle: Slot[K, C]) -> Waiter[K, C] | None:
-        """Return the oldest waiter that could dial if ``idle`` were closed."""
-        found = None
-        if self.limit and self._slots >= self.limit:
-            found = self._queue.oldest_below_limit()
-        group = idle.lane.group
-        if group.full:
-            own = group.first
-            if own is not None and (found is None or own.number < found.number):
-                return own
-        return found
 
     def _serve(
         self, waiter: Waiter[K, C], outcome: Grant[C] | Dial[K, C], todo: Todo[K, C]
