@@ -53,8 +53,8 @@ and none before the first one's time; there is no timer. Those of another event 
 that asks are of no use and end too.
 
 Most often a free connection is there and nobody waits, or all wait for the same. `warm` and the
-first lines of `acquire` and `changed` are what is left of the rules then; ``None`` says that nothing
-is to be done.
+first lines of `acquire` and `changed` are what is left of the rules then; ``None`` says that
+nothing is to be done.
 
 All operations take constant time, amortised, whatever the number of connections and waiters; with
 calls waiting, choosing takes the logarithm of the number of lanes and groups.
