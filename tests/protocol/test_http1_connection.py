@@ -16,6 +16,7 @@ from tests.protocol.conversations import (
     tcp_peer,
 )
 
+from anyiohttp._net.streams import MAX_READ, SendStalled
 from anyiohttp._protocol.base import HTTP_10, HTTP_11, MessageLimits
 from anyiohttp._protocol.http1.connection import SMALL_BODY
 from anyiohttp.exceptions import (
@@ -127,18 +128,32 @@ async def test_every_form_cut_at_every_position(form):
 
 
 class Holding(MemoryStream):
-    """A stream that holds what is sent, or half of it, until after the peer has been heard."""
+    """A stream that holds what is sent until after the peer has been heard."""
 
-    half = False
-    held = unsent = False  # type: ignore[assignment]
+    held = False  # type: ignore[assignment]
 
     def send_soon(self, data: bytes) -> bool:
-        self.unsent, self.held = True, not self.half
-        return self.try_send(data[: len(data) // 2]) if self.half else True
+        self.held = True
+        return True
 
 
-class HalfHolding(Holding):
-    half = True
+class HalfHolding(MemoryStream):
+    """A stream that can send half of what it held, and no more until its peer has read that."""
+
+    stalled = False
+
+    def send_soon(self, data: bytes) -> bool:
+        self.stalled = True
+        return self.try_send(data[: len(data) // 2])
+
+    async def receive_before(self, deadline: float, max_bytes: int = MAX_READ) -> bytes:
+        if self.stalled:
+            self.stalled = False
+            raise SendStalled
+        return await super().receive_before(deadline, max_bytes)
+
+    async def flush(self) -> None:
+        await anyio.sleep_forever()
 
 
 @pytest.mark.parametrize("split", [1, len(FIVE)])

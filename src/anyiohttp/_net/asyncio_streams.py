@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -56,13 +56,17 @@ def _can_watch(loop: asyncio.AbstractEventLoop) -> bool:
     return True
 
 
-_outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox] = WeakKeyDictionary()
+# The streams have the outbox. It would hold the loop, by the streams that it holds, if that ends
+# before its turn does.
+_outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, ref[Outbox]] = WeakKeyDictionary()
 
 
 def _outbox_of(loop: asyncio.AbstractEventLoop) -> Outbox:
-    found = _outboxes.get(loop)
+    known = _outboxes.get(loop)
+    found = None if known is None else known()
     if found is None:
-        found = _outboxes[loop] = Outbox()
+        found = Outbox()
+        _outboxes[loop] = ref(found)
     return found
 
 
@@ -108,6 +112,16 @@ class LoopSocketStream(SocketStream):
         else:
             self._stalled = True
 
+    def _begin_wait(self, max_bytes: int) -> asyncio.Future[bytes]:
+        if self._stalled:
+            self._raise_if_stalled()
+        if self._waiter is not None:
+            raise anyio.BusyResourceError("reading from")
+        self._wanted = max_bytes
+        waiter: asyncio.Future[bytes] = self._loop.create_future()
+        self._waiter = waiter
+        return waiter
+
     def _keep_result_of(self, waiter: asyncio.Future[bytes]) -> None:
         """Keep what was handed to a wait that was cancelled in the same moment."""
         if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
@@ -125,6 +139,8 @@ class LoopSocketStream(SocketStream):
         except asyncio.CancelledError:
             self._kept = data + self._kept
             raise
+        if self._stalled:  # what is held was sent meanwhile
+            self._raise_if_stalled(data)
 
 
 class AsyncioSocketStream(LoopSocketStream):
@@ -159,14 +175,8 @@ class AsyncioSocketStream(LoopSocketStream):
                 return data
         if self._closed:
             raise anyio.ClosedResourceError
-        if self._stalled:
-            self._raise_if_stalled()
-        if self._waiter is not None:
-            raise anyio.BusyResourceError("reading from")
         loop = self._loop
-        waiter: asyncio.Future[bytes] = loop.create_future()
-        self._waiter = waiter
-        self._wanted = max_bytes
+        waiter = self._begin_wait(max_bytes)
         try:
             if not self._watching:
                 loop.add_reader(self._number, self._on_readable)
@@ -181,6 +191,8 @@ class AsyncioSocketStream(LoopSocketStream):
             self._waiter = None
             if deadline != math.inf:
                 self._end_wait(deadline, waiter)
+        if self._stalled:
+            self._raise_if_stalled(data)
         # A full read promises more: then it pays to try before the next wait.
         self._eager = len(data) >= max_bytes
         if not data:

@@ -39,7 +39,7 @@ class _Holder(Protocol):
 class Outbox:
     """The streams of one event loop that hold something to send."""
 
-    __slots__ = ("_holders", "_patience", "_since", "_to_pass")
+    __slots__ = ("__weakref__", "_holders", "_patience", "_since", "_to_pass")
 
     def __init__(self) -> None:
         self._holders: dict[_Holder, None] = {}

@@ -92,23 +92,16 @@ class NetworkStream(ByteStream):
         """Send at the end of the event loop's turn, together with what other tasks send.
 
         It is for who calls `receive_before` next, without any wait in between. If not all could be
-        sent then, that raises `SendStalled`, and `flush` must be awaited.
+        sent then, that raises `SendStalled` before it returns anything, and `flush` must be
+        awaited. So who has received something knows that all has gone, or nothing (`held`).
 
         Returns and raises: as `try_send`.
         """
         return self.try_send(data)
 
     @property
-    def unsent(self) -> bool:
-        """Whether a part of what `send_soon` was given is still here: what came is no answer to it.
-
-        `flush` sends it.
-        """
-        return False
-
-    @property
     def held(self) -> bool:
-        """Whether nothing of it has gone yet."""
+        """Whether nothing of what `send_soon` was given has gone yet: what came is no answer."""
         return False
 
     @abstractmethod
@@ -331,10 +324,6 @@ class SocketStream(NetworkStream):
             self._stall()
 
     @property
-    def unsent(self) -> bool:
-        return bool(self._unsent)
-
-    @property
     def held(self) -> bool:
         return self._held
 
@@ -342,14 +331,20 @@ class SocketStream(NetworkStream):
         """What was held has not gone: have `receive_before` say so."""
         self._stalled = True
 
-    def _raise_if_stalled(self) -> None:
+    def _raise_if_stalled(self, data: bytes = b"") -> None:
+        """Say that what was held has not gone, before anything that came meanwhile is returned.
+
+        Args:
+            data: that; it is kept for the next read.
+        """
         if self._stalled:
             self._stalled = False
+            self._kept = data + self._kept
             raise SendStalled
 
     def _send_after_held(self, data: bytes | bytearray | memoryview) -> bool:
         """Send what is held, and ``data`` behind it (records that TLS makes of its own)."""
-        if not self._held:
+        if not (self._held or self._stalled):
             raise anyio.BusyResourceError("writing to")
         self.send_held()
         if not self._unsent:

@@ -311,16 +311,14 @@ class TLSStream(NetworkStream):
         return self._flush_nowait()
 
     def send_soon(self, data: bytes) -> bool:
-        if self._plain or len(data) > _PLAIN_WRITE:
+        # Not where there may be something to decrypt: it would be returned without a look at the
+        # transport, which says whether all could be sent.
+        if self._more or self._plain or len(data) > _PLAIN_WRITE:
             return self.try_send(data)
         self._tls.write(data)
         if not self._unflushed:
             self._unflushed = not self._transport.send_soon(self._outgoing.read())
         return not self._unflushed
-
-    @property
-    def unsent(self) -> bool:
-        return self._transport.unsent
 
     @property
     def held(self) -> bool:

@@ -74,13 +74,13 @@ class TrioSocketStream(SocketStream):
             # A peer that always has something to say must not keep a deadline out.
             if deadline != math.inf and trio.current_time() >= deadline:
                 raise DeadlinePassed
+            if self._stalled:
+                self._raise_if_stalled()
             data = self._at_hand(max_bytes)
             if data is not None:
                 return data
         if self._closed:
             raise anyio.ClosedResourceError
-        if self._stalled:
-            self._raise_if_stalled()
         while True:
             if deadline == math.inf:
                 await self._readable()
@@ -101,8 +101,7 @@ class TrioSocketStream(SocketStream):
         return True
 
     def abort(self) -> None:
-        if self._held:
-            self._outbox.discard(self)
+        self._outbox.discard(self)  # also if what it held was sent outside of it
         super().abort()
 
     def _promising(self) -> bool:

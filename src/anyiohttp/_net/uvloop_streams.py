@@ -147,13 +147,7 @@ class UvloopSocketStream(LoopSocketStream, asyncio.Protocol):
             if data:
                 await self._let_others_run(data)
                 return data
-        if self._stalled:
-            self._raise_if_stalled()
-        if self._waiter is not None:
-            raise anyio.BusyResourceError("reading from")
-        waiter: asyncio.Future[bytes] = self._loop.create_future()
-        self._waiter = waiter
-        self._wanted = max_bytes
+        waiter = self._begin_wait(max_bytes)
         try:
             if self._paused and self._transport is not None:
                 self._paused = False
@@ -168,6 +162,8 @@ class UvloopSocketStream(LoopSocketStream, asyncio.Protocol):
             self._waiter = None
             if deadline != math.inf:
                 self._end_wait(deadline, waiter)
+        if self._stalled:
+            self._raise_if_stalled(data)
         if not data:
             raise anyio.EndOfStream
         return data

@@ -123,9 +123,8 @@ class HTTP11Connection(HTTPConnection):
                 except ClientConnectionError as exc:
                     wire.failed(exc)
                     raise
-                if data and self.stream.unsent:
+                if data:
                     wire.raise_if_unasked()
-                    sent = False
                 wire.heard(data)
             return self._begin_response(head, written.control, wire, sent=sent)
         except BaseException as exc:
