@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from anyiohttp._message.payload_base import BLOCK, Payload, get_payload
+from anyiohttp._message.payload_base import BLOCK, BodyWriter, Payload, get_payload
 from anyiohttp._message.payload_memory import (
     BytesIOPayload,
     BytesPayload,
@@ -177,6 +177,25 @@ async def test_who_changes_the_pieces_of_a_body_gets_them_all() -> None:
             return (await super().next_chunk()).upper()
 
     assert Shouting(b"x" * BLOCK).take_rest() is None
+
+
+class Loud(BytesPayload):
+    async def next_chunk(self) -> bytes:
+        return (await super().next_chunk()).upper()
+
+
+class Writing(BytesPayload):
+    async def write(self, writer: BodyWriter) -> None:
+        while chunk := await self.next_chunk():
+            await writer.write(chunk)
+
+
+def test_a_small_body_that_a_subclass_hands_out_is_asked_for_it_and_closed() -> None:
+    assert BytesPayload(b"abc").at_hand == b"abc"
+    assert BytesPayload(b"abc").closes_nothing
+    assert Loud(b"abc").at_hand is None
+    assert not Loud(b"abc").closes_nothing
+    assert not Writing(b"abc").closes_nothing, "its next use would begin where this one ended"
 
 
 async def test_closed_bytesio() -> None:

@@ -105,15 +105,20 @@ class _MemoryPayload(Payload):
         return True
 
     @property
+    def _goes_in_pieces(self) -> bool:
+        """Whether it is asked for its chunks: it is large, or a subclass makes them."""
+        return self._length > BLOCK or type(self).next_chunk is not _MemoryPayload.next_chunk
+
+    @property
     def closes_nothing(self) -> bool:
         kind = type(self)
-        # One that is larger is asked for its chunks, and has to be at its start again.
-        small = self._length <= BLOCK and not self._cursor
-        return small and kind.aclose is _MemoryPayload.aclose and kind.close is Payload.close
+        # One that was asked for its chunks has to be at its start again; `write` may ask for them.
+        whole = not self._goes_in_pieces and not self._cursor and kind.write is Payload.write
+        return whole and kind.aclose is _MemoryPayload.aclose and kind.close is Payload.close
 
     @property
     def at_hand(self) -> bytes | None:
-        if self._length > BLOCK:
+        if self._goes_in_pieces:
             return None
         data = self._cut(0, self._length)
         return data if len(data) == self._length else None
@@ -174,7 +179,7 @@ class BytesPayload(_MemoryPayload):
 
     @property
     def at_hand(self) -> bytes | None:
-        if type(self._value) is bytes and self._length <= BLOCK:
+        if type(self._value) is bytes and not self._goes_in_pieces:
             return self._value
         return super().at_hand
 
