@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import socket
+import sys
 from collections.abc import AsyncIterator
+from types import ModuleType
 
 import anyio
 import pytest
@@ -436,3 +438,15 @@ async def test_abort_from_outside_its_loop_is_safe() -> None:
     await to_thread.run_sync(stream.abort)
     assert theirs.recv(1) == b""
     theirs.close()
+
+
+async def test_another_thread_may_be_importing_uvloop(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "uvloop", ModuleType("uvloop"))  # as it is until it is through
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            stream = await open_stream(ours)
+            assert stream.try_send(b"?")
+            assert theirs.recv(10) == b"?"
+            stream.abort()

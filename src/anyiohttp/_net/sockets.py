@@ -46,12 +46,13 @@ async def open_stream(sock: socket.socket) -> SocketStream:
 
     A cancellation closes the socket.
     """
-    uvloop = sys.modules.get("uvloop")
-    if uvloop is not None:
+    # It has none yet while another thread imports it.
+    uvloop_loop = getattr(sys.modules.get("uvloop"), "Loop", None)
+    if uvloop_loop is not None:
         from .uvloop_streams import UvloopSocketStream
 
         loop = running_loop()[0]
-        if isinstance(loop, uvloop.Loop):
+        if isinstance(loop, uvloop_loop):
             stream = UvloopSocketStream(sock, cast("Any", loop))  # checked above
             await stream.open()
             return stream
