@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,7 +17,18 @@ from hypothesis.stateful import (
 )
 from tests.connect.checked import CheckedPoolState
 
-from anyiohttp._connect.pool_records import Closed, Dial, Grant, Made, Slot, Todo, Waiter
+from anyiohttp._connect.pool_records import (
+    Closed,
+    Dial,
+    Grant,
+    Group,
+    Lane,
+    Made,
+    Slot,
+    Todo,
+    Waiter,
+)
+from anyiohttp._connect.pool_state import PoolState
 
 LOOP = "loop"
 
@@ -279,6 +291,31 @@ def test_an_older_waiter_of_the_same_key_gets_the_connection() -> None:
     pool.release(connection)
     assert same.outcome == Grant(connection)
     assert other.outcome is None
+
+
+def test_what_is_gone_is_not_kept_while_somebody_waits() -> None:
+    """Hosts come and go, and nobody asks who is next, for there is always a place for them."""
+    state: PoolState[str, Conn] = PoolState(str, limit_per_host=1, keepalive_timeout=1)
+
+    def dial(key: str, now: float) -> Conn:
+        outcome, _ = state.acquire(key, LOOP, now)
+        assert isinstance(outcome, Dial)
+        connection = Conn(key)
+        state.dialed(outcome.slot, Made(connection), now)
+        return connection
+
+    dial("full", 0)
+    assert isinstance(state.acquire("full", LOOP, 0)[0], Waiter)  # waits for ever
+    for number in range(1000):
+        key, now = f"host {number}", 2.0 * number
+        connection = dial(key, now)
+        waiter, _ = state.acquire(key, LOOP, now)
+        assert isinstance(waiter, Waiter)
+        state.cancel(waiter, now)
+        state.changed(connection, 1, 0, now)
+    gc.collect()
+    kept = [each for each in gc.get_objects() if isinstance(each, Group | Lane)]
+    assert len(kept) < 300
 
 
 def test_limit_per_host_holds_up_nobody_else() -> None:

@@ -21,6 +21,9 @@ from .pool_records import C, Group, Heads, K, Lane, Waiter
 
 __all__ = ("Queue",)
 
+#: More than so many are looked at without anybody asking: what is gone is not to be kept for long.
+_MOST_MARKED = 64
+
 
 class Queue(Generic[K, C]):
     """All who wait.
@@ -64,11 +67,15 @@ class Queue(Generic[K, C]):
         """Note that a lane's first waiter, or whether a slot could serve it, has changed."""
         group = lane.group
         group.changed[lane] = None
-        self._changed[group] = None
+        if len(group.changed) > _MOST_MARKED:
+            _ = group.first
+        self.note_group(group)
 
     def note_group(self, group: Group[K, C]) -> None:
         """Note that a group's first waiter has changed, or that the group is below its limit."""
         self._changed[group] = None
+        if len(self._changed) > _MOST_MARKED:
+            self.oldest_below_limit()
 
     def oldest_below_limit(self) -> Waiter[K, C] | None:
         """Return the oldest waiter that a slot could serve, of any group below its limit."""
