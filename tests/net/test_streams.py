@@ -6,6 +6,7 @@ import math
 import socket
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from types import ModuleType
 
 import anyio
@@ -206,6 +207,70 @@ async def test_a_cancelled_flush_goes_on_with_the_next(pair: Pair) -> None:
             await anyio.wait_readable(peer)
             got += peer.recv(1 << 20)
     assert got == data
+
+
+async def test_nothing_goes_before_what_a_cancelled_flush_has_left(pair: Pair) -> None:
+    stream, peer = pair
+    data = bytes(range(256)) * 40_000
+    tail = b"the tail"
+    assert not stream.try_send(data)
+    for _ in range(2):  # the second has no more to give, and as much to wait for
+        with anyio.move_on_after(0.01) as scope:
+            await stream.flush()
+        assert scope.cancelled_caught
+    peer.setblocking(False)
+    got = bytearray()
+    while len(got) < 100_000:
+        got += peer.recv(100_000)  # room for the tail
+    taken = False
+    with suppress(anyio.BusyResourceError):  # a flush first, say most
+        assert not stream.try_send(tail)
+        taken = True
+
+    async def send() -> None:
+        await stream.flush()
+        if not taken:
+            await stream.send(tail)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(send)
+        while len(got) < len(data) + len(tail):
+            await anyio.wait_readable(peer)
+            got += peer.recv(100_000)
+    assert got == data + tail
+
+
+async def test_what_is_held_goes_behind_what_a_cancelled_flush_has_left(pair: Pair) -> None:
+    stream, peer = pair
+    data = bytes(range(256)) * 40_000
+    assert not stream.try_send(data)
+    with anyio.move_on_after(0.01):
+        await stream.flush()
+    peer.setblocking(False)
+    got = bytearray()
+    while len(got) < 100_000:
+        got += peer.recv(100_000)
+    with suppress(anyio.BusyResourceError):  # flush first
+        stream.send_soon(b"soon")
+        data += b"soon"
+        await checkpoint()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stream.flush)
+        while len(got) < len(data):
+            await anyio.wait_readable(peer)
+            got += peer.recv(100_000)
+    assert got == data
+
+
+async def test_a_flush_after_the_peer_has_gone_ends(pair: Pair) -> None:
+    stream, peer = pair
+    assert not stream.try_send(bytes(5_000_000))
+    with anyio.move_on_after(0.01):
+        await stream.flush()
+    peer.close()
+    with anyio.fail_after(5), pytest.raises((OSError, anyio.BrokenResourceError)):
+        while True:
+            await stream.flush()
 
 
 async def test_abort_wakes_a_flush(pair: Pair) -> None:

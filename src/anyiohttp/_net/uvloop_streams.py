@@ -10,7 +10,8 @@ read, and whether something is in the kernel.
 
 Where much comes, more is there: it is read past the transport, which would copy it once more.
 Sending, too, goes past the transport to the socket, as long as the kernel takes it; the transport
-has only what `flush` waits for.
+has only what `flush` waits for. If that wait is cancelled, the transport has it still, and nothing
+goes past it until it is sent.
 
 uvloop looks at the sockets before it runs what is scheduled, and anyio delivers a cancellation by
 what is scheduled: a peer that always has something to say would keep it out. So each read first
@@ -35,6 +36,11 @@ __all__ = ("UvloopSocketStream",)
 
 #: The transport reads 250 KB at a time.
 _MUCH = 128 * 1024
+
+
+def _full_socket(data: bytes | bytearray | memoryview, flags: int = 0, /) -> int:
+    """Send nothing: what the transport has goes first."""
+    raise BlockingIOError
 
 
 class UvloopSocketStream(LoopSocketStream, asyncio.Protocol):
@@ -102,6 +108,7 @@ class UvloopSocketStream(LoopSocketStream, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._ended = True
+        self._full = False  # whatever the transport still had, it is lost
         if not self._closed:
             self._failure = exc
         lost = anyio.ClosedResourceError() if self._closed else exc or anyio.EndOfStream()
@@ -111,9 +118,11 @@ class UvloopSocketStream(LoopSocketStream, asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._full = True
+        self._send = _full_socket
 
     def resume_writing(self) -> None:
         self._full = False
+        self._send = self._socket.send
         if self._writing is not None and not self._writing.done():
             self._writing.set_result(None)
 
@@ -193,15 +202,18 @@ class UvloopSocketStream(LoopSocketStream, asyncio.Protocol):
         self._sent_since_yield = 0
         if self._writing is not None:
             raise anyio.BusyResourceError("writing to")
-        if not self._unsent:
+        if not self._unsent and not self._full:
             await checkpoint()
             return
         await checkpoint_if_cancelled()
+        if self._failure is not None:
+            raise self._failure
         if self._closed or self._transport is None:
             raise anyio.ClosedResourceError
         self._writing = writing = self._loop.create_future()
         try:
-            self._transport.write(bytes(self._unsent))
+            if self._unsent:
+                self._transport.write(bytes(self._unsent))
             if self._full:
                 await writing
         finally:
