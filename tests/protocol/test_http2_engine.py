@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from hpack import Encoder
 from hyperframe.frame import (
     DataFrame,
@@ -14,6 +16,7 @@ from hyperframe.frame import (
 )
 
 from anyiohttp._protocol.base import MessageLimits
+from anyiohttp._protocol.http2.codec import MAX_ENDED
 from anyiohttp._protocol.http2.engine import Engine
 from anyiohttp._protocol.http2.streams import FIRST_WINDOW, Stream
 
@@ -151,3 +154,32 @@ def test_who_is_turned_away_hears_it_before_others_have_their_answer() -> None:
     assert (first.failure, second.failure) == (None, None)
     assert engine.read(second, 10) == b"x"
     assert not engine.can_open
+
+
+def test_a_connection_that_lasts_does_not_grow_with_its_streams() -> None:
+    engine = Engine(lambda _: None, lambda: None, clock=lambda: 0.0)
+    engine.feed(SettingsFrame(0, {}).serialize())
+    reset = []
+
+    def have(count: int) -> int:
+        for _ in range(count):
+            stream = engine.open(FIELDS, "GET", MessageLimits(), end=True)
+            if len(reset) < 10:
+                reset.append(stream)
+                engine.reset(stream)
+            else:
+                engine.feed(head(stream, "END_STREAM"))
+            engine.take(100_000)
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        have(MAX_ENDED - 10)
+        for stream in reset:
+            engine.feed(DataFrame(stream.number, b"crossed the reset").serialize())
+        assert engine.failure is None
+        before = have(2_000)  # as many as it takes for what `h2` remembers to be of its last size
+        assert have(500) - before < 10_000
+    finally:
+        tracemalloc.stop()
+    assert engine.failure is None

@@ -38,7 +38,7 @@ __all__ = ("UvloopSocketStream",)
 _MUCH = 128 * 1024
 
 
-def _full_socket(data: bytes | bytearray | memoryview, flags: int = 0, /) -> int:
+def _full_socket(data: object, flags: int = 0, /) -> int:
     """Send nothing: what the transport has goes first."""
     raise BlockingIOError
 

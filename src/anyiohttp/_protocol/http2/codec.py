@@ -15,7 +15,7 @@ from h2.settings import SettingCodes, Settings
 
 from .streams import FIRST_WINDOW
 
-__all__ = ("MAX_FIELDS", "MAX_FRAME", "Fields", "new_client")
+__all__ = ("MAX_ENDED", "MAX_FIELDS", "MAX_FRAME", "Fields", "new_client")
 
 Fields = Iterable[tuple[bytes, bytes]]
 
@@ -24,6 +24,10 @@ MAX_FRAME = 64 * 1024
 #: Bytes of a response's fields, decoded, that the decoder takes before it gives up the connection.
 #: A request's own limits are lower, unless it raises them.
 MAX_FIELDS = 1024 * 1024
+
+#: Of so many streams that are over it is known how they ended: a frame that crosses our reset is
+#: passed over. ``h2`` itself keeps 65,536 of them, which is 10 MB for a connection that lasts.
+MAX_ENDED = 4096
 
 _CONFIG = H2Configuration(
     client_side=True,
@@ -35,9 +39,13 @@ _CONFIG = H2Configuration(
 )
 
 
+class _Client(H2Connection):
+    MAX_CLOSED_STREAMS = MAX_ENDED
+
+
 def new_client() -> H2Connection:
     """Return a client's side of a connection, with its preface queued."""
-    h2 = H2Connection(_CONFIG)
+    h2 = _Client(_CONFIG)
     h2.local_settings = Settings(
         client=True,
         initial_values={
