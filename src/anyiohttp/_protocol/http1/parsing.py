@@ -162,7 +162,7 @@ def _remember(section: bytes, head: HeardHead) -> None:
     if any(word in lowered for word in _SECRETIVE):
         return
     if len(_known_heads) >= MOST_KNOWN:
-        _known_heads.clear()
+        del _known_heads[next(iter(_known_heads))]  # the one that came first
     _known_heads[section] = head
 
 
