@@ -131,11 +131,11 @@ def test_a_head_that_was_accepted_once_is_not_if_the_limits_are_others():
 
 
 def test_only_so_many_heads_are_kept():
-    first = parse(OK + b"A: 0\r\n\r\n").head
-    later = [parse(OK + b"A: %d\r\n\r\n" % number).head for number in range(1, MOST_KNOWN + 1)]
+    first = parse(OK + b"Known: 0\r\n\r\n").head
+    later = [parse(OK + b"Known: %d\r\n\r\n" % number).head for number in range(1, MOST_KNOWN + 1)]
     for number in range(2, MOST_KNOWN + 1):
-        assert parse(OK + b"A: %d\r\n\r\n" % number).head is later[number - 1]
-    assert parse(OK + b"A: 0\r\n\r\n").head is not first
+        assert parse(OK + b"Known: %d\r\n\r\n" % number).head is later[number - 1]
+    assert parse(OK + b"Known: 0\r\n\r\n").head is not first
 
 
 def test_version_1_0():

@@ -161,7 +161,7 @@ def _remember(section: bytes, head: HeardHead) -> None:
     lowered = section.lower()
     if any(word in lowered for word in _SECRETIVE):
         return
-    if len(_known_heads) >= MOST_KNOWN:
+    if len(_known_heads) >= MOST_KNOWN and section not in _known_heads:
         del _known_heads[next(iter(_known_heads))]  # the one that came first
     _known_heads[section] = head
 
