@@ -48,6 +48,12 @@ class Pairs:
             theirs.close()
 
 
+async def read(peer: socket.socket, received: bytearray, size: int) -> None:
+    while len(received) < size:
+        await anyio.wait_readable(peer)
+        received.extend(arrived(peer))
+
+
 async def gather(pairs: Pairs) -> None:
     """Have two tasks send in one turn, so that the next send is held, whatever was before."""
     (first, peer), (second, _) = [await pairs.make() for _ in range(2)]
@@ -123,20 +129,15 @@ async def test_what_does_not_go_at_once_is_for_flush(pairs: Pairs) -> None:
     data = bytes(range(256)) * 4096
     received = bytearray()
 
-    async def read() -> None:
-        while len(received) < len(data):
-            await anyio.wait_readable(peer)
-            received.extend(arrived(peer))
-        peer.send(b"all")
-
     assert stream.send_soon(data)
     with pytest.raises(SendStalled):
         await stream.receive_before(math.inf)
     assert not stream.held
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(read)
+        tasks.start_soon(read, peer, received, len(data))
         await stream.flush()
     assert bytes(received) == data
+    peer.send(b"all")
     assert await stream.receive_before(math.inf) == b"all"
 
 
@@ -146,18 +147,12 @@ async def test_what_comes_beside_a_stall_is_had_after_it(pairs: Pairs) -> None:
     stream, peer = await pairs.make(4096)
     data = bytes(1 << 20)
     received = bytearray()
-
-    async def read() -> None:
-        while len(received) < len(data):
-            await anyio.wait_readable(peer)
-            received.extend(arrived(peer))
-
     peer.send(b"early")
     assert stream.send_soon(data)
     with pytest.raises(SendStalled):
         await stream.receive_before(math.inf)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(read)
+        tasks.start_soon(read, peer, received, len(data))
         await stream.flush()
     assert bytes(received) == data
     assert await stream.receive_before(math.inf) == b"early"

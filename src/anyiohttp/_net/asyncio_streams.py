@@ -114,7 +114,7 @@ class LoopSocketStream(SocketStream):
 
     def _begin_wait(self, max_bytes: int) -> asyncio.Future[bytes]:
         if self._stalled:
-            self._raise_if_stalled()
+            self._say_stalled()
         if self._waiter is not None:
             raise anyio.BusyResourceError("reading from")
         self._wanted = max_bytes
@@ -140,7 +140,7 @@ class LoopSocketStream(SocketStream):
             self._kept = data + self._kept
             raise
         if self._stalled:  # what is held was sent meanwhile
-            self._raise_if_stalled(data)
+            self._say_stalled(data)
 
 
 class AsyncioSocketStream(LoopSocketStream):
@@ -192,7 +192,7 @@ class AsyncioSocketStream(LoopSocketStream):
             if deadline != math.inf:
                 self._end_wait(deadline, waiter)
         if self._stalled:
-            self._raise_if_stalled(data)
+            self._say_stalled(data)
         # A full read promises more: then it pays to try before the next wait.
         self._eager = len(data) >= max_bytes
         if not data:

@@ -28,7 +28,7 @@ import socket
 import ssl
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import anyio
 from anyio.abc import ByteStream, SocketAttribute
@@ -331,16 +331,15 @@ class SocketStream(NetworkStream):
         """What was held has not gone: have `receive_before` say so."""
         self._stalled = True
 
-    def _raise_if_stalled(self, data: bytes = b"") -> None:
+    def _say_stalled(self, data: bytes = b"") -> NoReturn:
         """Say that what was held has not gone, before anything that came meanwhile is returned.
 
         Args:
             data: that; it is kept for the next read.
         """
-        if self._stalled:
-            self._stalled = False
-            self._kept = data + self._kept
-            raise SendStalled
+        self._stalled = False
+        self._kept = data + self._kept
+        raise SendStalled
 
     def _send_after_held(self, data: bytes | bytearray | memoryview) -> bool:
         """Send what is held, and ``data`` behind it (records that TLS makes of its own)."""

@@ -75,7 +75,7 @@ class TrioSocketStream(SocketStream):
             if deadline != math.inf and trio.current_time() >= deadline:
                 raise DeadlinePassed
             if self._stalled:
-                self._raise_if_stalled()
+                self._say_stalled()
             data = self._at_hand(max_bytes)
             if data is not None:
                 return data

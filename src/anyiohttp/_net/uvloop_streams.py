@@ -172,7 +172,7 @@ class UvloopSocketStream(LoopSocketStream, asyncio.Protocol):
             if deadline != math.inf:
                 self._end_wait(deadline, waiter)
         if self._stalled:
-            self._raise_if_stalled(data)
+            self._say_stalled(data)
         if not data:
             raise anyio.EndOfStream
         return data
